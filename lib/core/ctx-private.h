@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The immutable context behind keel_ctx. */
+#ifndef KEEL_CORE_CTX_PRIVATE_H
+#define KEEL_CORE_CTX_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include <keel/config.h>
+
+struct keel_ctx {
+	atomic_uint nr_refs;
+	struct keel_backend_ref *ref;
+	const struct keel_backend *be;
+	void *be_ctx;
+	enum keel_role role;
+	enum keel_verify verify;
+	enum keel_offload offload;
+	unsigned int nr_tickets;
+	uint64_t record_limit; /* UINT64_MAX: the AEAD's own */
+	keel_log_fn log;
+	void *log_arg;
+	unsigned int log_level;
+};
+
+/* Report an event, if anybody listens at that level. */
+void keel__ctx_log(const struct keel_ctx *ctx,
+		   const struct keel_log_event *event);
+
+#endif

@@ -1,0 +1,207 @@
+#! /usr/bin/env atf-sh
+# SPDX-License-Identifier: MIT
+# The command line: help, lists, and one line for whatever is wrong.
+
+. "$KEEL_SRCDIR/tests/tools/serve-lib.sh"
+
+# A command in front of keel.
+as_user=
+
+# refused CODE PATTERN ARG...: one line on stderr, nothing on stdout.
+refused()
+{
+	code=$1
+	pattern=$2
+	shift 2
+	# shellcheck disable=SC2086
+	$as_user timeout 20 "$KEEL" "$@" >out 2>err
+	got=$?
+	test "$got" -eq "$code" ||
+		atf_fail "keel $*: exit code $got, not $code: $(cat err)"
+	test "$(wc -l <err)" -eq 1 ||
+		atf_fail "keel $*: not one line: $(cat err)"
+	grep -qE "^keel: .*$pattern" err ||
+		atf_fail "keel $*: '$(cat err)' has no '$pattern'"
+	test ! -s out || atf_fail "keel $*: printed $(cat out)"
+}
+
+# printed PATTERN ARG...: on stdout, and all is well.
+printed()
+{
+	pattern=$1
+	shift
+	timeout 20 "$KEEL" "$@" >out 2>err ||
+		atf_fail "keel $*: exit code $?: $(cat err)"
+	grep -qE -e "$pattern" out ||
+		atf_fail "keel $*: no '$pattern' in $(cat out)"
+	test ! -s err || atf_fail "keel $*: said $(cat err)"
+}
+
+case_new keel__explains_itself "Help and version are printed, exit code 0" sh
+keel__explains_itself_body()
+{
+	printed '^keel [0-9]+\.[0-9]+' --version
+	printed '^  serve  ' --help
+	printed '^  backends  ' help
+	printed '^usage: keel serve' help serve
+	printed '^usage: keel serve' serve --help
+	printed '^usage: keel backends' help backends
+	printed '^usage: keel backends' backends --help
+}
+
+case_new keel__refuses_wrong_usage "Each gets one line and exit code 2" sh
+keel__refuses_wrong_usage_body()
+{
+	refused 2 'no command'
+	refused 2 "unknown command 'fly'" fly
+	refused 2 "unknown command 'fly'" help fly
+	refused 2 "unknown command '--fly'" --fly
+	refused 2 "unknown option '--fly'" backends --fly
+	refused 2 "unknown argument 'x'" backends x
+	refused 2 'no directory' serve
+	refused 2 "one directory.*'b'" serve a b
+	refused 2 "unknown option '--fly'" serve --fly .
+	refused 2 "unknown option '-x'" serve -x .
+	refused 2 "'--listen' needs a value" serve . --listen
+	refused 2 "'--list=x' takes no value" serve . --list=x
+	refused 2 '--key k.*--cert' serve . --key k
+	refused 2 '--cert.*given' serve . --cert ''
+	for value in '' 127.0.0.1 :80 127.0.0.1:65536 127.0.0.1:http ::1:80 \
+		'[]:80'; do
+		refused 2 '--listen' serve . --listen "$value"
+	done
+	for value in 0 -1 1x '' 99999999999999999999; do
+		refused 2 '--workers.*number from 1' serve . --workers "$value"
+	done
+	for option in max-conns idle-timeout handshake-timeout; do
+		refused 2 "--$option.*number from 1" serve . "--$option" 0
+	done
+	refused 2 '--tickets.*number from 0 to 8' serve . --tickets 9
+	refused 2 '--offload.*auto, require or off' serve . --offload yes
+	refused 2 '--tls.*1.2 or 1.3' serve . --tls 1.1
+}
+
+case_new keel__names_what_it_cannot_use \
+	"Directories, addresses, logs, backends: one line, exit code 1" openssl
+keel__names_what_it_cannot_use_body()
+{
+	mkdir www
+	: >plain
+	refused 1 'missing: No such file.*give a directory' serve missing
+	refused 1 'plain: Not a directory.*give a directory' serve plain
+	refused 1 'no\.such\.host\.invalid' \
+		serve www --listen no.such.host.invalid:1
+	refused 1 'cannot listen on 192.0.2.1:1234.*no such address' \
+		serve www --listen 192.0.2.1:1234
+	refused 1 "nonesuch" serve www --listen 127.0.0.1:0 --backend nonesuch
+	refused 1 'access log no/log: No such file' \
+		serve www --listen 127.0.0.1:0 --access-log no/log
+}
+
+case_new keel__names_bad_certificates \
+	"Missing, mismatched, expired or broken files: one line, code 1" openssl
+keel__names_bad_certificates_body()
+{
+	mkdir www
+	make_cert good
+	make_cert other
+	: >empty
+	echo rubbish >rubbish
+	openssl req -new -key good.key -subj /CN=old -out old.csr ||
+		atf_fail "cannot make a request"
+	# Valid for a day that has long passed.
+	mkdir ca && : >ca/index.txt && echo 01 >ca/serial
+	cat >ca/conf <<-EOF
+		[ca]
+		default_ca = it
+		[it]
+		database = ca/index.txt
+		serial = ca/serial
+		new_certs_dir = ca
+		default_md = sha256
+		policy = any
+		[any]
+		commonName = supplied
+	EOF
+	openssl ca -batch -config ca/conf -selfsign -keyfile good.key \
+		-in old.csr -out old.pem -notext \
+		-startdate 20200101000000Z -enddate 20200102000000Z \
+		2>openssl.err || atf_fail "openssl ca: $(cat openssl.err)"
+
+	set -- serve www --listen 127.0.0.1:0
+	refused 1 'missing.pem' "$@" --cert missing.pem --key good.key
+	refused 1 'missing.key' "$@" --cert good.pem --key missing.key
+	refused 1 'www.*[Dd]irectory' "$@" --cert www --key good.key
+	refused 1 'empty' "$@" --cert empty --key good.key
+	refused 1 'rubbish' "$@" --cert rubbish --key good.key
+	refused 1 'rubbish' "$@" --cert good.pem --key rubbish
+	refused 1 'good.pem' "$@" --cert good.pem
+	refused 1 'other.key' "$@" --cert good.pem --key other.key
+	refused 1 'old.pem.*expired' "$@" --cert old.pem --key good.key
+}
+
+case_new keel__cannot_read_what_is_not_his \
+	"Files and folders without permission: one line, exit code 1" \
+	"openssl setpriv"
+keel__cannot_read_what_is_not_his_body()
+{
+	# The superuser may all of this, unless he gives it up.
+	test "$(id -u)" -ne 0 ||
+		as_user='setpriv --bounding-set -dac_override,-dac_read_search,-net_bind_service'
+	mkdir www closed
+	make_cert good
+	chmod 000 closed
+	refused 1 'closed: Permission denied' serve closed \
+		--listen 127.0.0.1:0
+	refused 1 'cannot listen on 127.0.0.1:1: Permission denied.*higher' \
+		serve www --listen 127.0.0.1:1
+	chmod 000 good.key
+	refused 1 'good.key.*Permission denied' serve www \
+		--listen 127.0.0.1:0 --cert good.pem --key good.key
+	chmod 700 closed
+}
+
+case_new keel__notices_a_taken_port \
+	"A second server on the same port is told so, one worker or two" curl
+keel__notices_a_taken_port_body()
+{
+	mkdir www
+	for workers in 1 2; do
+		serve_start --workers "$workers"
+		for other in 1 2; do
+			refused 1 "127.0.0.1:$port: Address already in use.*port" \
+				serve www --listen "127.0.0.1:$port" \
+				--workers "$other"
+		done
+		serve_stop
+	done
+}
+
+case_new keel__requires_what_it_has_not \
+	"--offload require is refused while the kernel's TLS cannot be used" sh
+keel__requires_what_it_has_not_body()
+{
+	mkdir www
+	refused 1 '[Oo]ffload|kernel' serve www --listen 127.0.0.1:0 \
+		--offload require
+}
+
+case_new backends__lists_the_registry \
+	"Names, versions, the default; what is not chosen has its reason" sh
+backends__lists_the_registry_body()
+{
+	printed '^\* openssl +3\.[0-9.]+ +3\.[0-9.]+ +yes .*server client' \
+		backends
+	printed '^  null .*insecure' backends
+	printed 'note: no security' backends
+	test "$(grep -c '^\*' out)" -eq 1 || atf_fail "not one default"
+}
+
+case_new keel__reports_lost_output "A full disk under stdout is an error" sh
+keel__reports_lost_output_body()
+{
+	test -w /dev/full || atf_skip "there is no /dev/full"
+	"$KEEL" backends >/dev/full 2>err
+	test $? -eq 1 || atf_fail "lost output is no failure"
+	grep -q 'cannot write to standard output' err || atf_fail "$(cat err)"
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* keel serve: the address to listen on. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/serve-private.h"
+#include "tools/tool-private.h"
+
+#define HOST_MAX 256
+
+static int bad_addr(const char *text)
+{
+	keel__tool_error("--listen %s: must be ADDR:PORT or [IPV6]:PORT, such "
+			 "as 127.0.0.1:8443 or 0.0.0.0:443",
+			 text);
+	return KEEL_EXIT_USAGE;
+}
+
+/* Takes "HOST:PORT" or "[HOST]:PORT" apart. */
+static int split(const char *text, char *host, const char **ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+
+	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	} else if (memchr(text, ':', len)) {
+		return -EINVAL;
+	}
+	if (!len || len >= HOST_MAX)
+		return -EINVAL;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	*ret_port = colon + 1;
+	return 0;
+}
+
+/*
+ * Listeners of several workers share their port (SO_REUSEPORT), and so would
+ * those of another server of the same user. A socket without that option shows
+ * whether the port is free.
+ */
+static int probe(const struct addrinfo *info)
+{
+	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    bind(fd, info->ai_addr, info->ai_addrlen) || listen(fd, 1))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static const char *probe_remedy(int err)
+{
+	switch (-err) {
+	case EADDRINUSE:
+		return "choose another port, or port 0 for a free one";
+	case EACCES:
+		return "ports below 1024 need CAP_NET_BIND_SERVICE; choose a "
+		       "higher one";
+	case EADDRNOTAVAIL:
+		return "this machine has no such address; 'ip address' lists "
+		       "those it has";
+	default:
+		return "choose another address";
+	}
+}
+
+int keel__serve_resolve(const char *text, struct sockaddr_storage *ret_addr,
+			socklen_t *ret_len)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV | AI_PASSIVE,
+	};
+	struct addrinfo *info;
+	char host[HOST_MAX];
+	unsigned int number;
+	const char *port;
+	int err;
+
+	if (split(text, host, &port) ||
+	    keel__tool_number(port, 0, 65535, &number))
+		return bad_addr(text);
+	err = getaddrinfo(host, port, &hints, &info);
+	if (err) {
+		keel__tool_error("--listen %s: %s; give an address of this "
+				 "machine",
+				 text, gai_strerror(err));
+		return KEEL_EXIT_FAILURE;
+	}
+	err = probe(info);
+	memcpy(ret_addr, info->ai_addr, info->ai_addrlen);
+	*ret_len = info->ai_addrlen;
+	freeaddrinfo(info);
+	if (err) {
+		keel__tool_error("cannot listen on %s: %s; %s", text,
+				 strerror(-err), probe_remedy(err));
+		return KEEL_EXIT_FAILURE;
+	}
+	return 0;
+}
+
+static void host_text(const struct sockaddr_storage *addr, char *buf,
+		      size_t len)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+	const void *bytes = addr->ss_family == AF_INET6
+				    ? (const void *)&in6->sin6_addr
+				    : (const void *)&in->sin_addr;
+
+	if (!inet_ntop(addr->ss_family, bytes, buf, (socklen_t)len))
+		snprintf(buf, len, "?");
+}
+
+static bool is_wildcard(const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+
+	if (addr->ss_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+	return in->sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+void keel__serve_addr_text(const struct sockaddr_storage *addr, char *buf,
+			   size_t len)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+	char host[INET6_ADDRSTRLEN];
+
+	host_text(addr, host, sizeof(host));
+	if (addr->ss_family == AF_INET6)
+		snprintf(buf, len, "[%s]:%u", host, ntohs(in6->sin6_port));
+	else
+		snprintf(buf, len, "%s:%u", host, ntohs(in->sin_port));
+}
+
+void keel__serve_host(const struct sockaddr_storage *addr, char *buf,
+		      size_t len)
+{
+	if (is_wildcard(addr))
+		snprintf(buf, len, "localhost");
+	else
+		host_text(addr, buf, len);
+}
