@@ -9,10 +9,16 @@ trap 'rm -f "$BENCH_TABLE"' EXIT
 trap 'exit 1' INT TERM HUP
 status=0
 
-for name in bulk request handshake idle hostile; do
-	"$dir/$name.sh" || { echo "$name.sh failed" >&2; status=1; }
+run() {
+	"$dir/$1.sh" || { echo "$1.sh failed" >&2; status=1; }
 	echo
+}
+
+for name in bulk request handshake idle hostile; do
+	run "$name"
 done
+# Again, against an nginx that keeps its files open.
+NGINX_CONF="open_file_cache max=1000;" run request
 awk -F'|' 'BEGIN {
 		printf "%-52s %10s %10s %6s %14s %s\n", "what", "nginx", "keel",
 			"ratio", "goal", ""

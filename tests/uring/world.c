@@ -13,7 +13,7 @@ const struct world_row world_rows[] = {
 	{"null", "null", KEEL_TLS1_3},
 	{"openssl, TLS 1.3", "openssl", KEEL_TLS1_3},
 	{"openssl, TLS 1.2", "openssl", KEEL_TLS1_2},
-	{NULL},
+	{.name = NULL},
 };
 
 static void set_up_config(struct keel_config *config,
