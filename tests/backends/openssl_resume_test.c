@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include <openssl/pem.h>
@@ -33,6 +34,19 @@ __attribute__((visibility("default"))) time_t time(time_t *ret_now)
 	if (ret_now)
 		*ret_now = now.tv_sec;
 	return now.tv_sec;
+}
+
+/* What OpenSSL has asked since 3.2, for sessions. */
+__attribute__((visibility("default"))) int
+gettimeofday(struct timeval *restrict ret_now, void *restrict zone)
+{
+	struct timespec now;
+
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &now);
+	ret_now->tv_sec = now.tv_sec + clock_skew;
+	ret_now->tv_usec = (suseconds_t)(now.tv_nsec / 1000);
+	return 0;
 }
 
 static const char *version_name(uint16_t version)
