@@ -98,6 +98,7 @@ int keel_stream_connect(struct keel_loop *loop,
 	err = check_connect(loop, &o);
 	if (err)
 		return err;
+	keel__loop_refresh(loop);
 	/* Nothing but its size: as good as none. */
 	if (!o.conn.sz)
 		o.conn.sz = sizeof(o.conn);

@@ -25,7 +25,10 @@ static void *slot(const struct keel_stream *stream,
 	       idx * stride;
 }
 
-/* The first record may have begun with what was sent before the file. */
+/*
+ * The first record may have begun with what was sent before the file; it is not
+ * full, or it would have been sealed.
+ */
 static void lay_out(struct keel_stream *stream, const struct keel_tx_info *info,
 		    size_t len, struct layout *out)
 {
@@ -45,26 +48,36 @@ static void lay_out(struct keel_stream *stream, const struct keel_tx_info *info,
 	out->nr = i;
 }
 
-/* @len bytes were read: seal the records that are full. 0 or what failed. */
-static int took(struct keel_stream *stream, size_t len)
+/* @len bytes were read; they stand where they will be sealed. */
+static void took(struct keel_stream *stream, size_t len)
 {
-	struct keel_tx_info info;
-	int err = keel__stream_tx_info(stream, &info);
-	size_t total = stream->tx->open_len + len;
-
 	stream->file_off += len;
 	stream->file_left -= len;
-	stream->tx->open_len = 0;
-	while (!err && total >= info.max_payload) {
-		err = keel__stream_seal(stream, NULL, info.max_payload);
-		total -= info.max_payload;
+	stream->tx->open_len += (uint32_t)len;
+}
+
+/*
+ * Seal the records that are full, behind the connection's own bytes. 0, -EAGAIN
+ * when these must go out first, or what failed.
+ */
+static int seal_full(struct keel_stream *stream)
+{
+	struct keel_tx_info info;
+	int err = 0;
+
+	while (!err && stream->tx && stream->tx->open_len &&
+	       stream->tx->open_len >= stream->max_payload) {
+		err = keel__stream_ready(stream, &info);
+		if (!err)
+			err = keel__stream_seal(stream, NULL,
+						stream->max_payload);
+		if (!err)
+			stream->tx->open_len -= stream->max_payload;
 	}
-	if (err)
-		return err;
-	stream->tx->open_len = (uint32_t)total;
 	/* Its last bytes are sealed with what may follow them. */
-	stream->file = stream->file_left != 0;
-	return 0;
+	if (!err)
+		stream->file = stream->file_left != 0;
+	return err;
 }
 
 /* The list of places stands behind them, until the kernel has read it. */
@@ -111,18 +124,20 @@ void keel__file_read_done(struct keel_loop *loop, void *owner,
 	(void)loop;
 	stream->pending &= (uint16_t) ~(1U << KEEL__OP_READ);
 	keel__stream_dirty(stream);
+	/*
+	 * Sealed with the stream's next turn: the connection may have bytes of
+	 * its own to send first, such as the answer to a KeyUpdate.
+	 */
+	if (err > 0)
+		took(stream, (size_t)err);
 	/* Nobody wants it any more. */
 	if (stream->failed || stream->closed_tx)
 		keel__stream_drop_plain(stream);
-	if (stream->phase == KEEL__PHASE_GONE || !stream->file ||
+	if (stream->phase == KEEL__PHASE_GONE || !stream->file || err > 0 ||
 	    err == -EAGAIN || err == -EINTR)
 		return;
-	if (!err)
-		err = -EIO;
-	if (err > 0)
-		err = took(stream, (size_t)err);
-	if (err)
-		keel__stream_end(stream, err, KEEL_ERR_SYS, "reading the file");
+	keel__stream_end(stream, err ? err : -EIO, KEEL_ERR_SYS,
+			 "reading the file");
 }
 
 /*
@@ -204,9 +219,7 @@ static int fill(struct keel_stream *stream, const struct keel_tx_info *info,
 {
 	struct iovec iov[MAX_IOV];
 	struct layout layout = {.iov = iov};
-	uint32_t had = stream->tx->tail;
 	ssize_t n;
-	int err;
 
 	lay_out(stream, info, len, &layout);
 	do
@@ -217,22 +230,33 @@ static int fill(struct keel_stream *stream, const struct keel_tx_info *info,
 		return start_read(stream, info, len);
 	if (n < 0)
 		return (int)n;
-	err = took(stream, (size_t)n);
-	if (err || !stream->file || stream->tx->tail != had)
-		return err;
+	took(stream, (size_t)n);
+	if (!stream->file_left || stream->tx->open_len >= info->max_payload)
+		return seal_full(stream);
 	/* A part of a record is no use: wait for the rest of it. */
 	return start_read(stream, info, len - (size_t)n);
 }
 
+/* A record is ready: it goes out before there is more. */
+static bool has_record(const struct keel_stream *stream)
+{
+	const struct keel__txbuf *tx = stream->tx;
+
+	return tx && tx->tail - tx->head >= KEEL__TX_PAYLOAD;
+}
+
 int keel__file_fill(struct keel_stream *stream)
 {
-	struct keel__txbuf *tx = stream->tx;
 	struct keel_tx_info info;
 	size_t len;
 	int err;
 
-	/* What a read has brought goes out before there is more. */
-	if (tx && tx->tail - tx->head >= KEEL__TX_PAYLOAD)
+	if (has_record(stream))
+		return -EAGAIN;
+	err = seal_full(stream);
+	if (err || !stream->file)
+		return err;
+	if (has_record(stream))
 		return -EAGAIN;
 	err = keel__stream_ready(stream, &info);
 	if (err)

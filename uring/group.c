@@ -8,6 +8,9 @@
 
 #define MAX_LOOPS 1024
 
+/* More than any kernel is built for. */
+#define MAX_PROCESSORS (1U << 20)
+
 struct member {
 	struct keel_group *group;
 	struct keel_loop *loop;
@@ -29,13 +32,34 @@ struct keel_group {
 	struct member members[];
 };
 
+/* Processors in our set if the kernel knows @max at most; 0: it knows more. */
+static unsigned int count_processors(unsigned int max)
+{
+	size_t sz = CPU_ALLOC_SIZE(max);
+	cpu_set_t *set = CPU_ALLOC(max);
+	unsigned int nr = 1;
+
+	if (!set)
+		return 1;
+	if (!sched_getaffinity(0, sz, set))
+		nr = (unsigned int)CPU_COUNT_S(sz, set);
+	else if (errno == EINVAL)
+		nr = 0;
+	CPU_FREE(set);
+	return nr;
+}
+
+/* A cpu_set_t has room for 1024 of them; there are larger machines. */
 static unsigned int nr_processors(void)
 {
-	cpu_set_t set;
+	unsigned int max = CPU_SETSIZE;
+	unsigned int nr = 0;
 
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+	for (; !nr && max <= MAX_PROCESSORS; max *= 2)
+		nr = count_processors(max);
+	if (!nr)
 		return 1;
-	return (unsigned int)CPU_COUNT(&set);
+	return nr < MAX_LOOPS ? nr : MAX_LOOPS;
 }
 
 static int member_setup(struct member *member)
@@ -191,14 +215,22 @@ void keel_group_stop(struct keel_group *group, unsigned int drain_ms)
 int keel_group_post(struct keel_group *group,
 		    void (*fn)(struct keel_loop *loop, void *arg), void *arg)
 {
+	int ret = -ESHUTDOWN;
 	unsigned int i;
-	int err = 0;
 
 	if (!group || !fn)
 		return -EINVAL;
-	for (i = 0; i < group->nr && !err; i++)
-		err = keel_loop_post(group->members[i].loop, fn, arg);
-	return err;
+	for (i = 0; i < group->nr; i++) {
+		int err = keel_loop_post(group->members[i].loop, fn, arg);
+
+		/* One that has ended is left out. */
+		if (err == -ESHUTDOWN)
+			continue;
+		if (err)
+			return err;
+		ret = 0;
+	}
+	return ret;
 }
 
 struct keel_group *keel_group_free(struct keel_group *group)

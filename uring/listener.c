@@ -180,10 +180,18 @@ static void accepted(struct keel_listener *listener, int fd)
 		keel__stream_start(stream);
 }
 
+/* More than NEAR_LIMIT in one burst: it is the limit that counts. */
+static void too_many(struct keel_loop *loop, int fd)
+{
+	loop->stats.accept_errors++;
+	keel__op_close(loop, fd);
+}
+
 void keel__listener_accept_done(struct keel_loop *loop, void *owner,
 				const struct io_uring_cqe *cqe)
 {
 	struct keel_listener *listener = owner;
+	bool has_room = room(listener);
 
 	/* One more user, or a callback that closes it would free it. */
 	listener->nr_streams++;
@@ -195,6 +203,8 @@ void keel__listener_accept_done(struct keel_loop *loop, void *owner,
 		accept_failed(listener, cqe->res);
 	else if (listener->closed || listener->stopped)
 		keel__op_close(loop, cqe->res);
+	else if (!has_room)
+		too_many(loop, cqe->res);
 	else
 		accepted(listener, cqe->res);
 	listener->nr_streams--;
@@ -246,9 +256,10 @@ void keel__listeners_free(struct keel_loop *loop)
 
 static int open_socket(const struct keel_listener_opts *opts, int *ret_fd)
 {
-	int backlog = opts->backlog && opts->backlog < SOMAXCONN
+	/* The kernel cuts it down to its own limit, net.core.somaxconn. */
+	int backlog = opts->backlog && opts->backlog < INT_MAX
 			      ? (int)opts->backlog
-			      : SOMAXCONN;
+			      : INT_MAX;
 	int fd = socket(opts->addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int on = 1;
 	int err;
@@ -315,6 +326,7 @@ int keel_listener_new(struct keel_loop *loop,
 	if (!listener)
 		return -ENOMEM;
 	listener->loop = loop;
+	keel__loop_refresh(loop);
 	err = listener_init(listener, &o);
 	if (err) {
 		free(listener);

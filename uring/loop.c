@@ -42,6 +42,12 @@ static uint64_t clock_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+void keel__loop_refresh(struct keel_loop *loop)
+{
+	if (!loop->running)
+		loop->now_ns = clock_now();
+}
+
 void keel__loop_log(const struct keel_loop *loop, unsigned int level,
 		    const char *event, int err, const char *site)
 {
@@ -393,6 +399,8 @@ bool keel__loop_end(struct keel_loop *loop)
 
 	end_all(loop);
 	err = drain_ring(loop);
+	/* While there are listeners they may close, and a ring to do it. */
+	keel__posts_close(loop);
 	if (err) {
 		/* The kernel may still write: leaking is the lesser evil. */
 		keel__loop_log(loop, KEEL_LOG_ERROR, "loop-leaked", err,
@@ -401,7 +409,6 @@ bool keel__loop_end(struct keel_loop *loop)
 	}
 	io_uring_submit(&loop->ring); /* the last closes */
 	io_uring_queue_exit(&loop->ring);
-	keel__posts_run(loop);
 	keel__listeners_free(loop);
 	keel__rxbufs_fini(&loop->rxbufs);
 	keel__txpool_fini(&loop->txpool);
@@ -413,7 +420,6 @@ bool keel__loop_end(struct keel_loop *loop)
 
 void keel__loop_dispose(struct keel_loop *loop)
 {
-	keel__posts_run(loop);
 	keel__posts_fini(loop);
 	free(loop);
 }

@@ -46,11 +46,13 @@ void keel__loop_wake(struct keel_loop *loop)
 	errno = saved;
 }
 
-static struct keel__post *take_posts(struct keel_loop *loop)
+/* @closes: no more come. */
+static struct keel__post *take_posts(struct keel_loop *loop, bool closes)
 {
 	struct keel__post *posts;
 
 	pthread_mutex_lock(&loop->post_lock);
+	loop->posts_closed = loop->posts_closed || closes;
 	posts = loop->posts;
 	loop->posts = NULL;
 	loop->posts_end = &loop->posts;
@@ -58,10 +60,8 @@ static struct keel__post *take_posts(struct keel_loop *loop)
 	return posts;
 }
 
-void keel__posts_run(struct keel_loop *loop)
+static void run_posts(struct keel_loop *loop, struct keel__post *post)
 {
-	struct keel__post *post = take_posts(loop);
-
 	while (post) {
 		struct keel__post *next = post->next;
 
@@ -71,11 +71,41 @@ void keel__posts_run(struct keel_loop *loop)
 	}
 }
 
+void keel__posts_run(struct keel_loop *loop)
+{
+	run_posts(loop, take_posts(loop, false));
+}
+
+void keel__posts_close(struct keel_loop *loop)
+{
+	run_posts(loop, take_posts(loop, true));
+}
+
+/* Append @post. 0, or -ESHUTDOWN. */
+static int put_post(struct keel_loop *loop, struct keel__post *post)
+{
+	bool was_empty;
+	int err = -ESHUTDOWN;
+
+	pthread_mutex_lock(&loop->post_lock);
+	if (!loop->posts_closed) {
+		was_empty = !loop->posts;
+		*loop->posts_end = post;
+		loop->posts_end = &post->next;
+		/* Under the lock: once taken, the loop may be freed. */
+		if (was_empty)
+			keel__loop_wake(loop);
+		err = 0;
+	}
+	pthread_mutex_unlock(&loop->post_lock);
+	return err;
+}
+
 int keel_loop_post(struct keel_loop *loop,
 		   void (*fn)(struct keel_loop *loop, void *arg), void *arg)
 {
 	struct keel__post *post;
-	bool was_empty;
+	int err;
 
 	if (!loop || !fn)
 		return -EINVAL;
@@ -83,15 +113,10 @@ int keel_loop_post(struct keel_loop *loop,
 	if (!post)
 		return -ENOMEM;
 	*post = (struct keel__post){.fn = fn, .arg = arg};
-	pthread_mutex_lock(&loop->post_lock);
-	was_empty = !loop->posts;
-	*loop->posts_end = post;
-	loop->posts_end = &post->next;
-	/* Under the lock: once taken, the loop may be freed at any time. */
-	if (was_empty)
-		keel__loop_wake(loop);
-	pthread_mutex_unlock(&loop->post_lock);
-	return 0;
+	err = put_post(loop, post);
+	if (err)
+		free(post);
+	return err;
 }
 
 void keel_loop_stop(struct keel_loop *loop, unsigned int drain_ms)

@@ -26,7 +26,8 @@ void keel__stream_release_tx(struct keel_stream *stream)
 {
 	if (!stream->tx)
 		return;
-	keel__txpool_put(&stream->loop->txpool, stream->tx, stream->prefix_len);
+	keel__txpool_put(&stream->loop->txpool, stream->tx,
+			 keel__stream_open_end(stream));
 	stream->tx = NULL;
 	feed_starved(stream->loop);
 }
@@ -44,16 +45,22 @@ void keel__stream_starve(struct keel_stream *stream)
 uint32_t keel__stream_open_end(const struct keel_stream *stream)
 {
 	const struct keel__txbuf *tx = stream->tx;
+	uint32_t nr_full = 0;
 
-	return tx->tail +
-	       (tx->open_len ? stream->prefix_len + tx->open_len : 0);
+	if (!tx->open_len)
+		return tx->tail;
+	if (tx->open_len > stream->max_payload)
+		nr_full = (tx->open_len - 1) / stream->max_payload;
+	return tx->tail + nr_full * (stream->prefix_len + stream->suffix_len) +
+	       stream->prefix_len + tx->open_len;
 }
 
 /* Have the bytes at the front of @to, which may be the same buffer. */
 static void move(struct keel_stream *stream, struct keel__txbuf *to)
 {
 	struct keel__txbuf *from = stream->tx;
-	uint32_t len = keel__stream_open_end(stream) - from->head;
+	uint32_t end = keel__stream_open_end(stream);
+	uint32_t len = end - from->head;
 
 	memmove(to->data, from->data + from->head, len);
 	to->tail = from->tail - from->head;
@@ -62,7 +69,7 @@ static void move(struct keel_stream *stream, struct keel__txbuf *to)
 	to->max_len = from->max_len;
 	if (to == from)
 		return;
-	keel__txpool_put(&stream->loop->txpool, from, stream->prefix_len);
+	keel__txpool_put(&stream->loop->txpool, from, end);
 	stream->tx = to;
 }
 
@@ -102,7 +109,8 @@ void keel__stream_drop_plain(struct keel_stream *stream)
 	stream->file = false;
 	if (!tx || !tx->open_len)
 		return;
-	explicit_bzero(tx->data + tx->tail + stream->prefix_len, tx->open_len);
+	explicit_bzero(tx->data + tx->tail,
+		       keel__stream_open_end(stream) - tx->tail);
 	tx->open_len = 0;
 }
 

@@ -48,7 +48,7 @@ void keel__stream_arm(struct keel_stream *stream)
 			next_look(stream));
 }
 
-static bool is_sending(const struct keel_stream *stream)
+bool keel__stream_is_sending(const struct keel_stream *stream)
 {
 	return keel__stream_has_op(stream, KEEL__OP_SEND) ||
 	       keel__stream_has_op(stream, KEEL__OP_POLL);
@@ -83,7 +83,8 @@ uint64_t keel__stream_timer(struct keel_loop *loop, struct keel__timer *timer,
 {
 	struct keel_stream *stream =
 		keel__container_of(timer, struct keel_stream, timer);
-	bool is_stuck = stream->phase == KEEL__PHASE_IDLE && is_sending(stream);
+	bool is_stuck = stream->phase == KEEL__PHASE_IDLE &&
+			keel__stream_is_sending(stream);
 	uint64_t next;
 
 	(void)loop;
@@ -133,9 +134,14 @@ static struct keel_stream *coldest(struct keel_loop *loop)
 
 void keel__stream_active(struct keel_stream *stream)
 {
+	stream->active_ns = stream->loop->now_ns;
+	keel__stream_warm(stream);
+}
+
+void keel__stream_warm(struct keel_stream *stream)
+{
 	struct keel_loop *loop = stream->loop;
 
-	stream->active_ns = loop->now_ns;
 	if (loop->hot.prev == &stream->hot)
 		return;
 	if (keel__link_alone(&stream->hot))

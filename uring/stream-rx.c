@@ -22,6 +22,12 @@ static void on_open(struct keel_stream *stream, const struct keel_event *ev)
 static void on_data(struct keel_stream *stream, const struct keel_event *ev)
 {
 	stream->loop->stats.rx_bytes += ev->len;
+	/*
+	 * While a send waits for a peer that does not read, what it says must
+	 * not keep the stream.
+	 */
+	if (ev->len && !keel__stream_is_sending(stream))
+		keel__stream_active(stream);
 	if (!stream->closing)
 		stream->ops->on_data(stream, ev->data, ev->len);
 }
@@ -101,8 +107,9 @@ static void input(struct keel_stream *stream, uint8_t *buf, size_t len)
 		keel__stream_end(stream, err, KEEL_ERR_USAGE, "receiving");
 		return;
 	}
+	/* A piece of a record is no data yet, see on_data(). */
 	if (stream->opened)
-		keel__stream_active(stream);
+		keel__stream_warm(stream);
 	else
 		stream->loop->nr_heavy++;
 	if (stream->kept || !tell_events(stream))

@@ -7,9 +7,12 @@ int keel__stream_tx_info(struct keel_stream *stream,
 {
 	int err = keel_conn_tx_info(keel__stream_conn(stream), ret_info);
 
-	if (!err)
-		stream->prefix_len = (uint8_t)ret_info->prefix_len;
-	return err;
+	if (err)
+		return err;
+	stream->prefix_len = (uint8_t)ret_info->prefix_len;
+	stream->suffix_len = (uint8_t)ret_info->suffix_len;
+	stream->max_payload = (uint16_t)ret_info->max_payload;
+	return 0;
 }
 
 int keel__stream_seal(struct keel_stream *stream, const void *data, size_t len)
@@ -35,9 +38,17 @@ int keel__stream_seal_open(struct keel_stream *stream)
 	return err;
 }
 
+/* Without memory: what is under way wakes the stream, else a buffer must. */
+static void starve_if_quiet(struct keel_stream *stream)
+{
+	if (!keel__stream_has_op(stream, KEEL__OP_SEND) &&
+	    !keel__stream_has_op(stream, KEEL__OP_READ))
+		keel__stream_starve(stream);
+}
+
 /*
- * Bytes of the connection itself go ahead of what is gathered and not sealed.
- * Returns what was taken, or -EAGAIN.
+ * Bytes of the connection itself go ahead of what is not sealed yet, be it
+ * gathered or read from a file. Returns what was taken, or -EAGAIN.
  */
 static ssize_t take_own(struct keel_stream *stream, const struct keel_op *op)
 {
@@ -51,8 +62,7 @@ static ssize_t take_own(struct keel_stream *stream, const struct keel_op *op)
 	case 0:
 		break;
 	case -ENOMEM:
-		if (!stream->tx)
-			keel__stream_starve(stream);
+		starve_if_quiet(stream);
 		return -EAGAIN;
 	default:
 		return -EAGAIN;
@@ -60,7 +70,7 @@ static ssize_t take_own(struct keel_stream *stream, const struct keel_op *op)
 	tx = stream->tx;
 	at = tx->data + tx->tail;
 	if (tx->open_len)
-		memmove(at + len, at, stream->prefix_len + tx->open_len);
+		memmove(at + len, at, keel__stream_open_end(stream) - tx->tail);
 	memcpy(at, op->data, len);
 	tx->tail += (uint32_t)len;
 	return (ssize_t)len;

@@ -258,6 +258,7 @@ void keel_stream_set_deadline(struct keel_stream *stream, unsigned int ms)
 {
 	if (!stream)
 		return;
+	keel__loop_refresh(stream->loop);
 	stream->deadline_ns =
 		ms ? stream->loop->now_ns + ms * KEEL__NS_PER_MS : 0;
 	if (ms && stream->phase != KEEL__PHASE_GONE)

@@ -24,8 +24,10 @@
 #define KEEL__NR_TX_CLASSES 8
 
 /*
- * Bytes [head, tail) are ready for the wire. Behind them stands a record that
- * is not sealed yet: a gap for its header, then open_len bytes of plaintext.
+ * Bytes [head, tail) are ready for the wire. Behind them stands what is not
+ * sealed yet: a gap for a header, then open_len bytes of plaintext. These are
+ * more than one record only when a file was read; then each stands where it
+ * will be sealed, with gaps between them.
  */
 struct keel__txbuf {
 	struct keel__txbuf *next; /* in the pool */
@@ -68,8 +70,8 @@ static inline size_t keel__txbuf_need(size_t nr_records)
 /* A buffer with at least @len bytes; NULL when there is no memory. */
 struct keel__txbuf *keel__txpool_get(struct keel__txpool *pool, size_t len);
 
-/* Give it back; plaintext left in it is cleared. */
+/* Give it back; plaintext left in it, from its tail to @open_end, is cleared. */
 void keel__txpool_put(struct keel__txpool *pool, struct keel__txbuf *buf,
-		      size_t prefix_len);
+		      uint32_t open_end);
 
 #endif

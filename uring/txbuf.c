@@ -99,13 +99,12 @@ struct keel__txbuf *keel__txpool_get(struct keel__txpool *pool, size_t len)
 }
 
 void keel__txpool_put(struct keel__txpool *pool, struct keel__txbuf *buf,
-		      size_t prefix_len)
+		      uint32_t open_end)
 {
 	struct keel__tx_class *cls = &pool->classes[buf->size_class];
 
 	if (buf->open_len)
-		explicit_bzero(buf->data + buf->tail + prefix_len,
-			       buf->open_len);
+		explicit_bzero(buf->data + buf->tail, open_end - buf->tail);
 	pool->used -= buf->cap;
 	buf->next = cls->free;
 	cls->free = buf;

@@ -93,6 +93,7 @@ struct keel_loop {
 	pthread_mutex_t post_lock;
 	struct keel__post *posts; /* under post_lock */
 	struct keel__post **posts_end;
+	bool posts_closed; /* under post_lock: no more are taken */
 };
 
 struct keel_listener {
@@ -133,7 +134,7 @@ struct keel_stream {
 	struct keel__txbuf *tx;
 	struct keel__link queue; /* in loop->dirty or loop->starved */
 	struct keel__link hot;
-	uint64_t active_ns;   /* a byte moved */
+	uint64_t active_ns;   /* a byte of data moved */
 	uint64_t phase_ns;    /* end of a phase other than IDLE */
 	uint64_t deadline_ns; /* the application's; 0: none */
 	uint64_t file_off;
@@ -149,7 +150,9 @@ struct keel_stream {
 	uint16_t pending; /* a bit each enum keel__op the ring owns */
 	uint8_t abort_origin;
 	uint8_t phase;
-	uint8_t prefix_len;
+	uint8_t prefix_len; /* of its records, as are the next two */
+	uint8_t suffix_len;
+	uint16_t max_payload;
 	bool is_dirty : 1;
 	bool is_starved : 1;
 	bool opened : 1;
@@ -212,6 +215,9 @@ void keel__op_close(struct keel_loop *loop, int fd);
 void keel__op_done(struct keel_loop *loop, const struct io_uring_cqe *cqe);
 
 /* loop.c */
+
+/* The time, for what is armed while no turn keeps it. */
+void keel__loop_refresh(struct keel_loop *loop);
 void keel__loop_log(const struct keel_loop *loop, unsigned int level,
 		    const char *event, int err, const char *site);
 void keel__loop_wake_done(struct keel_loop *loop, void *owner,
@@ -236,6 +242,8 @@ uint64_t keel__loop_timer(struct keel_loop *loop, struct keel__timer *timer,
 int keel__posts_init(struct keel_loop *loop);
 void keel__posts_fini(struct keel_loop *loop);
 void keel__posts_run(struct keel_loop *loop);
+/* Take no more, and run the last ones. */
+void keel__posts_close(struct keel_loop *loop);
 void keel__loop_wake(struct keel_loop *loop);
 
 /* listener.c */
@@ -293,8 +301,12 @@ uint64_t keel__stream_timer(struct keel_loop *loop, struct keel__timer *timer,
 			    uint64_t now_ns);
 void keel__stream_arm(struct keel_stream *stream);
 void keel__stream_set_phase(struct keel_stream *stream, enum keel__phase phase);
-/* A byte moved; its keys are worth keeping expanded. */
+/* A byte of data moved: it is not idle. */
 void keel__stream_active(struct keel_stream *stream);
+/* Its keys are in use, and worth keeping expanded. */
+void keel__stream_warm(struct keel_stream *stream);
+/* A send waits for the socket. */
+bool keel__stream_is_sending(const struct keel_stream *stream);
 void keel__stream_cool(struct keel_stream *stream);
 /* Drop the expanded keys of streams that did nothing since @before_ns. */
 void keel__streams_trim(struct keel_loop *loop, uint64_t before_ns);
@@ -363,7 +375,8 @@ void keel__stream_connect_done(struct keel_loop *loop, void *owner,
 /* file.c */
 
 /*
- * Read the next part of the file into records and seal the full ones. Returns
+ * Seal the full records that stand open, read the next part of the file into
+ * records and seal the full ones of these. Returns
  * 0, -EAGAIN when the stream waits for the file or for the socket, or what
  * failed.
  */

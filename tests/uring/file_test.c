@@ -245,6 +245,56 @@ CASE(file__by_the_ring, "a file whose reads all go through the ring")
 	}
 }
 
+/* Two sends that make a record between them, which stays open; then a file. */
+static void full_record_data(struct keel_stream *stream, void *data, size_t len)
+{
+	uint8_t buf[16384];
+	size_t half = sizeof(buf) / 2;
+
+	(void)data;
+	(void)len;
+	pattern_fill(SEED + 1, 0, buf, sizeof(buf));
+	if (keel_stream_send(stream, buf, half) != (ssize_t)half ||
+	    keel_stream_send(stream, buf + half, half) != (ssize_t)half ||
+	    keel_stream_send_file(stream, file_fd, 0, FILE_LEN))
+		abort();
+}
+
+static const struct keel_stream_ops full_record_ops = {
+	.on_data = full_record_data,
+	.on_close = on_close,
+};
+
+CASE(file__behind_full_record, "a file behind an open record that is full, one "
+			       "record at a time")
+{
+	static uint8_t buf[16384 + FILE_LEN];
+
+	file_fd = make_file("file", FILE_LEN);
+	WORLD_EACH(row)
+	{
+		struct client client = {0};
+		struct server server;
+		struct server_opts opts = {.row = row,
+					   .ops = &full_record_ops,
+					   .loop = {.max_send_len = 16384}};
+
+		server_start(&server, &opts);
+		client_open(&client, &server);
+		client_send(&client, "x", 1);
+		REQUIRE_INT(row->name, sizeof(buf),
+			    client_recv(&client, buf, sizeof(buf)));
+		CHECK_INT(row->name, 16384,
+			  pattern_check(SEED + 1, 0, buf, 16384));
+		CHECK_INT(row->name, FILE_LEN,
+			  pattern_check(SEED, 0, buf + 16384, FILE_LEN));
+		CHECK_INT(row->name, 0, client_finish(&client));
+		server_stop(&server, 1000);
+		CHECK_INT(row->name, 0, server.stats.failed);
+	}
+	close(file_fd);
+}
+
 static const struct {
 	const char *name;
 	uint64_t off;
@@ -309,6 +359,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, file__in_memory);
 	ATF_TP_ADD_TC(tp, file__not_cached);
 	ATF_TP_ADD_TC(tp, file__by_the_ring);
+	ATF_TP_ADD_TC(tp, file__behind_full_record);
 	ATF_TP_ADD_TC(tp, file__too_short);
 	ATF_TP_ADD_TC(tp, file__bad_descriptor);
 	return atf_no_error();

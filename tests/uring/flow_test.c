@@ -212,6 +212,59 @@ CASE(flow__send_starved, "streams that find no memory to send go on in turn")
 	}
 }
 
+/* Its send buffer is full of an open record; then it wants new keys. */
+#define FILLING_LEN 4020
+
+static void fill_and_update(struct keel_stream *stream, void *data, size_t len)
+{
+	struct keel__txpool *pool = &keel_stream_loop(stream)->txpool;
+	uint8_t buf[FILLING_LEN];
+
+	(void)data;
+	(void)len;
+	pattern_fill(8, 0, buf, sizeof(buf));
+	if (keel_stream_send(stream, buf, sizeof(buf)) != FILLING_LEN ||
+	    keel_conn_key_update(keel_stream_conn(stream), false))
+		abort();
+	pool->limit = pool->used;
+}
+
+static void allow_memory(struct server *server, void *arg)
+{
+	(void)arg;
+	server->loop->txpool.limit = SIZE_MAX;
+}
+
+CASE(flow__own_bytes_starved, "a stream goes on that found no memory for its "
+			      "connection's own bytes")
+{
+	static const struct keel_stream_ops ops = {.on_data = fill_and_update};
+
+	WORLD_EACH(row)
+	{
+		struct server_opts opts = {.row = row, .ops = &ops};
+		struct client client = {0};
+		struct server server;
+		uint8_t buf[FILLING_LEN];
+
+		if (row->version != KEEL_TLS1_3)
+			continue;
+		server_start(&server, &opts);
+		client_open(&client, &server);
+		client_send(&client, "x", 1);
+		usleep(100000);
+		server_call(&server, allow_memory, NULL);
+		REQUIRE_INT(row->name, sizeof(buf),
+			    client_recv(&client, buf, sizeof(buf)));
+		CHECK_INT(row->name, sizeof(buf),
+			  pattern_check(8, 0, buf, sizeof(buf)));
+		CHECK_INT(row->name, 0, client_finish(&client));
+		server_stop(&server, 1000);
+		ATF_CHECK_MSG(server.stats.send_starved > 0,
+			      "%s: there was memory", row->name);
+	}
+}
+
 /* An application that pauses with the first byte. */
 #define PAUSE_LEN (3 * 1024 * 1024)
 
@@ -454,6 +507,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, flow__slow_readers);
 	ATF_TP_ADD_TC(tp, flow__others_go_on);
 	ATF_TP_ADD_TC(tp, flow__send_starved);
+	ATF_TP_ADD_TC(tp, flow__own_bytes_starved);
 	ATF_TP_ADD_TC(tp, flow__pause);
 	ATF_TP_ADD_TC(tp, flow__pause_first);
 	ATF_TP_ADD_TC(tp, flow__few_recv_buffers);

@@ -144,6 +144,47 @@ CASE(group__setup_fails, "a set-up that fails ends the group with its error")
 	CHECK_INT("no group", -EINVAL, keel_group_post(NULL, post, NULL));
 }
 
+/* Loops that have ended, told apart from the thread that frees them. */
+static pthread_t main_thread;
+static atomic_uint nr_here, nr_there;
+
+static void post_where(struct keel_loop *loop, void *arg)
+{
+	(void)loop;
+	(void)arg;
+	atomic_fetch_add(pthread_equal(pthread_self(), main_thread) ? &nr_here
+								    : &nr_there,
+			 1);
+}
+
+CASE(group__post_to_ended, "a loop that has ended takes no post; what it took "
+			   "ran on its thread")
+{
+	static struct shared shared;
+	struct keel_group_opts opts;
+	struct keel_group *group;
+	uint64_t end = now_ms() + 5000;
+	unsigned int nr_taken = 0;
+	int err = 0;
+
+	share(&shared, &opts);
+	opts.nr_loops = 1;
+	main_thread = pthread_self();
+	ATF_REQUIRE_EQ(0, keel_group_new(&opts, &group));
+	keel_group_stop(group, 0);
+	while (now_ms() < end) {
+		err = keel_group_post(group, post_where, NULL);
+		if (err)
+			break;
+		nr_taken++;
+		usleep(1000);
+	}
+	keel_group_free(group);
+	CHECK_INT("told", -ESHUTDOWN, err);
+	CHECK_INT("on this thread", 0, atomic_load(&nr_here));
+	CHECK_INT("on the loop's", nr_taken, atomic_load(&nr_there));
+}
+
 /* Stopped by a signal handler while group_free() waits. */
 static struct keel_group *signal_group;
 
@@ -181,6 +222,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, group__shares_a_port);
 	ATF_TP_ADD_TC(tp, group__setup_fails);
+	ATF_TP_ADD_TC(tp, group__post_to_ended);
 	ATF_TP_ADD_TC(tp, group__stop_by_signal);
 	return atf_no_error();
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "uring/uring-private.h"
+
 #define DATA_LEN (2 * 1024 * 1024)
 #define FILE_LEN (3 * 1024 * 1024)
 
@@ -223,11 +225,151 @@ CASE(keys__by_application, "an application may change the keys in a callback")
 	}
 }
 
+/* Three records and a bit, with what is sent before them. */
+#define HEAD_LEN 300
+#define PIPE_LEN (3 * 16384 + 100)
+
+/*
+ * A pipe stands for a slow disk: the ring's read waits until there is something
+ * in it.
+ */
+static int pipe_fds[2];
+static _Atomic(struct keel_stream *) reader;
+
+static void send_pipe(struct keel_stream *stream,
+		      const struct keel_hs_info *info)
+{
+	static const int size = 1 << 20;
+	uint8_t head[HEAD_LEN];
+
+	(void)info;
+	/* Room for all of it, so that it is one read. */
+	setsockopt(stream->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	pattern_fill(5, 0, head, sizeof(head));
+	if (keel_stream_send(stream, head, sizeof(head)) != HEAD_LEN ||
+	    keel_stream_send_file(stream, pipe_fds[0], 0, PIPE_LEN))
+		abort();
+	stream->file_uncached = true;
+	atomic_store(&reader, stream);
+}
+
+static const struct keel_stream_ops pipe_ops = {
+	.on_open = send_pipe,
+	.on_data = ignore_data,
+};
+
+static void is_reading(struct server *server, void *arg)
+{
+	struct keel_stream *stream = atomic_load(&reader);
+
+	(void)server;
+	*(bool *)arg = stream && keel__stream_has_op(stream, KEEL__OP_READ);
+}
+
+static void has_new_keys(struct server *server, void *arg)
+{
+	struct keel_stream *stream = atomic_load(&reader);
+	struct keel_conn_info info = {.sz = sizeof(info)};
+
+	(void)server;
+	if (keel_conn_get_info(keel_stream_conn(stream), &info))
+		abort();
+	*(bool *)arg = info.tx.key_updates > 0;
+}
+
+static void wait_until(struct server *server,
+		       void (*fn)(struct server *server, void *arg))
+{
+	bool is_true = false;
+	unsigned int i;
+
+	for (i = 0; i < 5000 && !is_true; i++) {
+		server_call(server, fn, &is_true);
+		usleep(1000);
+	}
+	ATF_REQUIRE(is_true);
+}
+
+static void fill_pipe(struct server *server, void *arg)
+{
+	uint8_t buf[PIPE_LEN];
+
+	(void)server;
+	(void)arg;
+	pattern_fill(5, HEAD_LEN, buf, sizeof(buf));
+	if (write(pipe_fds[1], buf, sizeof(buf)) != PIPE_LEN)
+		abort();
+}
+
+static void update_ours(struct server *server, void *arg)
+{
+	(void)server;
+	(void)arg;
+	if (keel_conn_key_update(keel_stream_conn(atomic_load(&reader)), false))
+		abort();
+}
+
+static const struct {
+	const char *name;
+	bool by_peer;
+	bool by_application;
+} changes[] = {
+	{"the peer asks", true, false},
+	{"the application asks", false, true},
+	{"both ask", true, true},
+};
+
+static void check_change(const struct world_row *row, size_t i)
+{
+	struct server_opts opts = {.row = row, .ops = &pipe_ops};
+	const char *name = changes[i].name;
+	struct client client = {0};
+	struct server server;
+	static uint8_t buf[HEAD_LEN + PIPE_LEN];
+
+	atomic_store(&reader, NULL);
+	ATF_REQUIRE_EQ(0, pipe2(pipe_fds, O_CLOEXEC));
+	server_start(&server, &opts);
+	client_open(&client, &server);
+	wait_until(&server, is_reading);
+	if (changes[i].by_peer) {
+		ATF_REQUIRE_EQ(0, keel_conn_key_update(client.conn, true));
+		client_send(&client, NULL, 0);
+		wait_until(&server, has_new_keys);
+	}
+	if (changes[i].by_application)
+		server_call(&server, update_ours, NULL);
+	server_call(&server, fill_pipe, NULL);
+	REQUIRE_INT(name, sizeof(buf), client_recv(&client, buf, sizeof(buf)));
+	CHECK_INT(name, sizeof(buf), pattern_check(5, 0, buf, sizeof(buf)));
+	ATF_CHECK_MSG(nr_updates(&client) > 0, "%s: no new keys", name);
+	CHECK_INT(name, 0, client_finish(&client));
+	server_stop(&server, 1000);
+	CHECK_INT(name, 0, server.stats.failed);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
+CASE(keys__while_reading, "keys change while a file is being read: the change "
+			  "goes ahead of what is read")
+{
+	WORLD_EACH(row)
+	{
+		size_t i;
+
+		if (row->version != KEEL_TLS1_3)
+			continue;
+		for (i = 0; i < KEEL__ARRAY_LEN(changes); i++)
+			check_change(row, i);
+	}
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, keys__file);
 	ATF_TP_ADD_TC(tp, keys__used_up);
 	ATF_TP_ADD_TC(tp, keys__peer_asks);
 	ATF_TP_ADD_TC(tp, keys__by_application);
+	ATF_TP_ADD_TC(tp, keys__while_reading);
 	return atf_no_error();
 }

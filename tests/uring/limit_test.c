@@ -3,6 +3,8 @@
 #include "tests/uring/world.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -83,6 +85,91 @@ CASE(limit__near_limit, "an accept of many connections ends near the limit")
 	CHECK_INT("accepted", 10, server.stats.accepted);
 }
 
+/* The loop is busy while they come, and then accepts all of them at once. */
+#define NR_BURST 10
+
+static void wait_for_burst(struct server *server, void *arg)
+{
+	int *fds = arg;
+	unsigned int i;
+
+	for (i = 0; i < NR_BURST; i++)
+		fds[i] = tcp_open(server, 0);
+}
+
+CASE(limit__burst, "an accept of many that comes too late to its end does not "
+		   "pass the limit")
+{
+	struct server_opts opts = {.row = &world_rows[0],
+				   .ops = &echo_ops,
+				   .data_len = sizeof(struct echo),
+				   .max_streams = 4};
+	unsigned int i, near = 0;
+	struct keel_loop_stats stats;
+	struct client client = {0};
+	struct server server;
+	int fds[NR_BURST];
+
+	server_start(&server, &opts);
+	server_call(&server, set_near_limit, &near);
+	/* The accept that is armed is of one; the next one is of many. */
+	client_open(&client, &server);
+	server_call(&server, wait_for_burst, fds);
+	usleep(100000);
+	server_get_stats(&server, &stats);
+	CHECK_INT("streams", 4, stats.nr_streams);
+	for (i = 0; i < NR_BURST; i++)
+		close(fds[i]);
+	CHECK_INT("finish", 0, client_finish(&client));
+	server_stop(&server, 1000);
+	ATF_CHECK_MSG(server.stats.accept_errors > 0, "there was no burst");
+}
+
+/* What the kernel made of it: tcpi_sacked of a socket that listens. */
+static unsigned int backlog_of(unsigned int backlog)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET};
+	struct keel_listener_opts lo = {
+		.sz = sizeof(lo),
+		.addr = (struct sockaddr *)&any,
+		.addr_len = sizeof(any),
+		.ctx = world_ctx(&world_rows[0], KEEL_SERVER),
+		.ops = &echo_ops,
+		.backlog = backlog,
+	};
+	struct keel_listener *listener;
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	struct keel_loop *loop;
+
+	any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ATF_REQUIRE_EQ(0, keel_loop_new(NULL, &loop));
+	ATF_REQUIRE_EQ(0, keel_listener_new(loop, &lo, &listener));
+	ATF_REQUIRE_EQ(0, getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info,
+				     &len));
+	keel_loop_free(loop);
+	return info.tcpi_sacked;
+}
+
+static unsigned int somaxconn(void)
+{
+	FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+	unsigned int nr = 0;
+
+	if (!file)
+		atf_tc_skip("no /proc/sys/net/core/somaxconn");
+	ATF_REQUIRE_EQ(1, fscanf(file, "%u", &nr));
+	fclose(file);
+	return nr;
+}
+
+CASE(limit__backlog, "a backlog is the kernel's own limit unless it is less")
+{
+	CHECK_INT("none", somaxconn(), backlog_of(0));
+	CHECK_INT("small", 7, backlog_of(7));
+	CHECK_INT("large", somaxconn(), backlog_of(UINT_MAX));
+}
+
 static atomic_uint nr_logged;
 
 static void note_log(const struct keel_log_event *event, void *arg)
@@ -156,6 +243,8 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, limit__max_streams);
 	ATF_TP_ADD_TC(tp, limit__near_limit);
+	ATF_TP_ADD_TC(tp, limit__burst);
+	ATF_TP_ADD_TC(tp, limit__backlog);
 	ATF_TP_ADD_TC(tp, limit__no_descriptors);
 	return atf_no_error();
 }

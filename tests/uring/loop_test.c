@@ -212,6 +212,83 @@ CASE(loop__post_before_free, "functions still waiting are run by the end")
 	CHECK_INT("run", 2, nr_posted);
 }
 
+struct again {
+	unsigned int nr;
+	int err;
+};
+
+/* Never done: it asks for the next time each time. */
+static void post_again(struct keel_loop *loop, void *arg)
+{
+	struct again *again = arg;
+
+	again->nr++;
+	again->err = keel_loop_post(loop, post_again, again);
+}
+
+CASE(loop__post_for_ever, "a function that posts itself ends with the loop")
+{
+	struct again again = {0};
+	struct keel_loop *loop;
+
+	ATF_REQUIRE_EQ(0, keel_loop_new(NULL, &loop));
+	ATF_REQUIRE_EQ(0, keel_loop_post(loop, post_again, &again));
+	ATF_CHECK_EQ(NULL, keel_loop_free(loop));
+	CHECK_INT("told", -ESHUTDOWN, again.err);
+	ATF_CHECK_MSG(again.nr >= 2, "run %u times", again.nr);
+}
+
+static struct keel_listener *last_listener;
+
+/* A listener of the loop is still there to be closed. */
+static void close_last(struct keel_loop *loop, void *arg)
+{
+	(void)loop;
+	keel_listener_close(last_listener);
+	++*(unsigned int *)arg;
+}
+
+static void post_close(struct keel_stream *stream, const struct keel_err *err)
+{
+	(void)err;
+	if (keel_loop_post(keel_stream_loop(stream), close_last,
+			   keel_stream_arg(stream)))
+		abort();
+}
+
+CASE(loop__post_from_last_close, "what on_close posts runs, also when the loop "
+				 "is freed")
+{
+	static const struct keel_stream_ops ops = {.on_data = ignore_data,
+						   .on_close = post_close};
+	struct sockaddr_storage addr = {.ss_family = AF_INET};
+	unsigned int nr = 0;
+	struct keel_listener_opts lo = {
+		.sz = sizeof(lo),
+		.addr = (struct sockaddr *)&addr,
+		.addr_len = sizeof(struct sockaddr_in),
+		.ctx = world_ctx(&world_rows[0], KEEL_SERVER),
+		.ops = &quiet_ops,
+	};
+	struct keel_connect_opts co = {
+		.sz = sizeof(co),
+		.addr = (struct sockaddr *)&addr,
+		.addr_len = sizeof(struct sockaddr_in),
+		.ctx = world_ctx(&world_rows[0], KEEL_CLIENT),
+		.ops = &ops,
+		.arg = &nr,
+	};
+	struct keel_stream *stream;
+	struct keel_loop *loop;
+
+	ATF_REQUIRE_EQ(0, keel_loop_new(NULL, &loop));
+	ATF_REQUIRE_EQ(0, keel_listener_new(loop, &lo, &last_listener));
+	ATF_REQUIRE_EQ(0, keel_listener_get_addr(last_listener, &addr));
+	ATF_REQUIRE_EQ(0, keel_stream_connect(loop, &co, &stream));
+	keel_loop_free(loop);
+	CHECK_INT("run", 1, nr);
+}
+
 CASE(loop__stop_before_run, "a loop that was stopped before does not run")
 {
 	struct keel_loop *loop;
@@ -513,6 +590,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, loop__port_taken);
 	ATF_TP_ADD_TC(tp, loop__post);
 	ATF_TP_ADD_TC(tp, loop__post_before_free);
+	ATF_TP_ADD_TC(tp, loop__post_for_ever);
+	ATF_TP_ADD_TC(tp, loop__post_from_last_close);
 	ATF_TP_ADD_TC(tp, loop__stop_before_run);
 	ATF_TP_ADD_TC(tp, loop__drain);
 	ATF_TP_ADD_TC(tp, loop__stop_twice);

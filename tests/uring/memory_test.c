@@ -95,11 +95,11 @@ CASE(txpool__sizes, "a buffer has what was asked for, and is used again")
 		ATF_REQUIRE(buf != NULL);
 		CHECK_INT(buffers[i].name, buffers[i].cap, buf->cap);
 		CHECK_INT(buffers[i].name, buf->cap, pool.used);
-		keel__txpool_put(&pool, buf, 5);
+		keel__txpool_put(&pool, buf, 0);
 		again = keel__txpool_get(&pool, buffers[i].len);
 		ATF_CHECK_MSG(buf == again, "%s: not the same",
 			      buffers[i].name);
-		keel__txpool_put(&pool, again, 5);
+		keel__txpool_put(&pool, again, 0);
 	}
 	ATF_CHECK(!keel__txpool_get(&pool, 65 * KEEL__TX_RECORD));
 	CHECK_INT("used", 0, pool.used);
@@ -118,7 +118,7 @@ CASE(txpool__clears_plaintext, "what was not sealed is not left in memory")
 	buf->tail = 10;
 	memcpy(buf->data + 15, text, sizeof(text));
 	buf->open_len = sizeof(text);
-	keel__txpool_put(&pool, buf, 5);
+	keel__txpool_put(&pool, buf, 15 + sizeof(text));
 	ATF_CHECK(!memmem(buf->data, buf->cap, "secret", 6));
 	keel__txpool_fini(&pool);
 }

@@ -12,12 +12,14 @@
 
 /* What the client does after it has connected. */
 enum conduct {
-	SAYS_NOTHING,	/* not even hello */
-	DRIBBLES_HELLO, /* a byte now and then */
-	IS_SILENT,	/* after the handshake */
-	DOES_NOT_READ,	/* while the server sends */
-	DOES_NOT_END,	/* when the server closes */
-	TALKS,		/* without end */
+	SAYS_NOTHING,	 /* not even hello */
+	DRIBBLES_HELLO,	 /* a byte now and then */
+	IS_SILENT,	 /* after the handshake */
+	DOES_NOT_READ,	 /* while the server sends */
+	DOES_NOT_END,	 /* when the server closes */
+	TALKS,		 /* without end */
+	DRIBBLES_RECORD, /* a byte now and then, and never all of it */
+	ONLY_TALKS,	 /* without end, and does not read */
 };
 
 static const struct {
@@ -57,6 +59,16 @@ static const struct {
 	 {LONG_MS, LONG_MS, LONG_MS},
 	 SHORT_MS,
 	 "deadline"},
+	{"bytes of a record",
+	 DRIBBLES_RECORD,
+	 {LONG_MS, SHORT_MS, LONG_MS},
+	 0,
+	 "idle timeout"},
+	{"a peer that is stuck and talks",
+	 ONLY_TALKS,
+	 {LONG_MS, SHORT_MS, LONG_MS},
+	 0,
+	 "idle timeout"},
 };
 
 struct seen {
@@ -69,6 +81,11 @@ struct seen {
 };
 
 static struct seen seen;
+
+static bool pours(void)
+{
+	return seen.conduct == DOES_NOT_READ || seen.conduct == ONLY_TALKS;
+}
 
 static void pour(struct keel_stream *stream)
 {
@@ -83,7 +100,7 @@ static void on_open(struct keel_stream *stream, const struct keel_hs_info *info)
 	(void)info;
 	if (seen.deadline_ms)
 		keel_stream_set_deadline(stream, seen.deadline_ms);
-	if (seen.conduct == DOES_NOT_READ)
+	if (pours())
 		pour(stream);
 	if (seen.conduct == DOES_NOT_END)
 		keel_stream_close(stream);
@@ -98,7 +115,7 @@ static void on_data(struct keel_stream *stream, void *data, size_t len)
 
 static void on_sent(struct keel_stream *stream)
 {
-	if (seen.conduct == DOES_NOT_READ)
+	if (pours())
 		pour(stream);
 }
 
@@ -118,17 +135,38 @@ static const struct keel_stream_ops ops = {
 	.on_close = on_close,
 };
 
+/* A record of the client's, to be sent by hand. */
+static void make_record(struct client *client, uint8_t *rec)
+{
+	static const uint8_t zeroes[16384];
+	struct keel_tx_info info;
+
+	ATF_REQUIRE_EQ(0, keel_conn_tx_info(client->conn, &info));
+	ATF_REQUIRE(keel_conn_seal(client->conn, rec, zeroes, sizeof(zeroes)) >
+		    0);
+}
+
 /* Do something now and then until the server has had enough. */
 static void keep_at_it(struct client *client)
 {
 	static const uint8_t hello[] = {22, 3, 1, 2, 0};
+	static uint8_t rec[16384 + 256];
 	size_t i;
+
+	if (seen.conduct == DRIBBLES_RECORD)
+		make_record(client, rec);
 
 	for (i = 0; i < 1000 && !atomic_load(&seen.nr_close); i++) {
 		usleep(10000);
 		if (seen.conduct == DRIBBLES_HELLO)
 			send(client->fd, hello + (i < 5 ? i : 4), 1,
 			     MSG_NOSIGNAL);
+		if (seen.conduct == DRIBBLES_RECORD)
+			send(client->fd, rec + i, 1, MSG_NOSIGNAL);
+		/* The server's end shows as an error of the connection. */
+		if (seen.conduct == ONLY_TALKS &&
+		    keel_conn_get_state(client->conn) == KEEL_CONN_OPEN)
+			client_send(client, "x", 1);
 		if (seen.conduct == TALKS)
 			client_send(client, "x", 1);
 	}
@@ -234,10 +272,80 @@ CASE(time__deadline_moves, "a deadline can be put off and taken away")
 	server_stop(&server, 0);
 }
 
+/* A stream of our own, made and timed before its loop runs. */
+#define BEFORE_MS 700
+
+static void close_stream(struct keel_stream *stream,
+			 const struct keel_hs_info *info)
+{
+	(void)info;
+	keel_stream_close(stream);
+}
+
+static void stop_loop(struct keel_stream *stream, const struct keel_err *err)
+{
+	seen.err = err->err;
+	seen.site = err->site;
+	keel_loop_stop(keel_stream_loop(stream), 0);
+}
+
+static const struct keel_stream_ops own_ops = {
+	.on_open = close_stream,
+	.on_data = on_data,
+	.on_close = stop_loop,
+};
+
+static const struct {
+	const char *name;
+	unsigned int handshake_ms;
+	unsigned int deadline_ms;
+} befores[] = {
+	{"a handshake's time", BEFORE_MS, 0},
+	{"a deadline", LONG_MS, BEFORE_MS},
+};
+
+static void check_before(const struct server *server, size_t i)
+{
+	struct keel_connect_opts co = {
+		.sz = sizeof(co),
+		.addr = (const struct sockaddr *)&server->addr,
+		.addr_len = sizeof(struct sockaddr_in),
+		.ctx = world_ctx(server->opts.row, KEEL_CLIENT),
+		.ops = &own_ops,
+		.timeouts = {befores[i].handshake_ms, LONG_MS, LONG_MS},
+	};
+	struct keel_stream *stream;
+	struct keel_loop *loop;
+
+	seen = (struct seen){.err = 1};
+	ATF_REQUIRE_EQ(0, keel_loop_new(NULL, &loop));
+	usleep((BEFORE_MS + 100) * 1000);
+	ATF_REQUIRE_EQ(0, keel_stream_connect(loop, &co, &stream));
+	keel_stream_set_deadline(stream, befores[i].deadline_ms);
+	CHECK_INT(befores[i].name, 0, keel_loop_run(loop));
+	ATF_CHECK_MSG(!seen.err, "%s: %s", befores[i].name, seen.site);
+	keel_loop_free(loop);
+}
+
+CASE(time__before_run, "time begins with the call, not with the loop's last "
+		       "turn")
+{
+	static const struct keel_stream_ops quiet = {.on_data = on_data};
+	struct server_opts opts = {.row = &world_rows[1], .ops = &quiet};
+	struct server server;
+	size_t i;
+
+	server_start(&server, &opts);
+	for (i = 0; i < sizeof(befores) / sizeof(befores[0]); i++)
+		check_before(&server, i);
+	server_stop(&server, 1000);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, time__runs_out);
 	ATF_TP_ADD_TC(tp, time__slow_is_not_idle);
 	ATF_TP_ADD_TC(tp, time__deadline_moves);
+	ATF_TP_ADD_TC(tp, time__before_run);
 	return atf_no_error();
 }

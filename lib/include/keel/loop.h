@@ -116,15 +116,17 @@ KEEL_API void keel_loop_stop(struct keel_loop *loop, unsigned int drain_ms);
  * @arg:  passed on
  *
  * Functions run in the order posted. Those still waiting when the loop is
- * freed are run then.
+ * freed are run then, before its listeners are gone; from that moment on,
+ * also inside these functions, it takes no more.
  *
  * Units:     none
  * Ownership: @arg is the function's affair
  * Threads:   any
  * Blocking:  never
  * Return:    0
- * Errors:    -EINVAL  NULL argument
- *            -ENOMEM  no memory
+ * Errors:    -EINVAL     NULL argument
+ *            -ENOMEM     no memory
+ *            -ESHUTDOWN  the loop is being freed; @fn will not run
  * Since:     0.1
  */
 KEEL_API KEEL_MUST_CHECK int keel_loop_post(struct keel_loop *loop,
@@ -194,7 +196,8 @@ keel_loop_get_stats(const struct keel_loop *loop,
 /**
  * struct keel_group_opts - a group of loops
  * @sz:       size of this struct as the caller knows it; the rest zero
- * @nr_loops: threads; 0 for the number of processors this process may use
+ * @nr_loops: threads; 0 for the number of processors this process may use,
+ *            1024 at most
  * @loop:     sizes of each loop
  * @setup:    called on each loop's thread before it runs, one after the other;
  *            makes its listeners (with reuse_port). A negative result ends the
@@ -253,13 +256,16 @@ KEEL_API void keel_group_stop(struct keel_group *group, unsigned int drain_ms);
  * @fn:    the function; runs once on each loop's thread
  * @arg:   passed on, to all
  *
+ * Loops that have ended are left out.
+ *
  * Units:     none
  * Ownership: @arg is the function's affair
  * Threads:   any
  * Blocking:  never
  * Return:    0
- * Errors:    -EINVAL  NULL argument
- *            -ENOMEM  no memory; some loops may have got it
+ * Errors:    -EINVAL     NULL argument
+ *            -ENOMEM     no memory; some loops may have got it
+ *            -ESHUTDOWN  all loops have ended
  * Since:     0.1
  */
 KEEL_API KEEL_MUST_CHECK int keel_group_post(struct keel_group *group,

@@ -60,6 +60,12 @@ struct keel_stream_ops {
  *                default 5,000
  *
  * A time that runs out ends the stream with -ETIMEDOUT.
+ *
+ * What counts against @idle_ms is data: records that have come whole, and bytes
+ * the peer has taken. A piece of a record counts for nothing, so a record, 16
+ * KiB at most, must come within that time. While a send waits for the peer only
+ * its progress counts, not what the peer says meanwhile. What comes during a
+ * keel_stream_pause() counts when it is told.
  */
 struct keel_stream_timeouts {
 	unsigned int handshake_ms;
@@ -80,7 +86,7 @@ struct keel_stream_timeouts {
  * @timeouts:   of its streams
  * @max_streams: of this listener; it stops accepting there, and goes on when
  *              one ends; 0 for the loop's limit
- * @backlog:    0 for the kernel's own limit
+ * @backlog:    0 for the kernel's own limit, net.core.somaxconn
  * @reuse_port: several loops bind the same port (SO_REUSEPORT)
  */
 struct keel_listener_opts {
@@ -112,6 +118,7 @@ struct keel_listener_opts {
  *            -EADDRINUSE  the port is taken
  *            -EACCES      the port needs privileges
  *            -ENOMEM      no memory
+ *            -ESHUTDOWN   the loop is stopping
  *            other        what socket(2), bind(2) or listen(2) said
  * Since:     0.1
  */
