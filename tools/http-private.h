@@ -32,6 +32,8 @@ enum keel_http_field {
 	KEEL_HTTP_FIELD_IF_MODIFIED_SINCE,
 	KEEL_HTTP_FIELD_IF_UNMODIFIED_SINCE,
 	KEEL_HTTP_FIELD_EXPECT,
+	KEEL_HTTP_FIELD_CONTENT_LENGTH,
+	KEEL_HTTP_FIELD_TRANSFER_ENCODING,
 	KEEL_HTTP_NR_FIELDS,
 };
 
@@ -56,7 +58,8 @@ struct keel_span {
  * @body_seen: bytes read after the head
  * @nr_hosts:  Host fields seen
  * @has_value: a value of @name began
- * @has_body:  the head announces a body
+ * @has_coding: there is a Transfer-Encoding: it ends with its head, and the
+ *             connection with its response
  * @head_done: the empty line came; @head is no longer added to
  * @complete:  the body, if any, came too
  *
@@ -74,7 +77,7 @@ struct keel_http_request {
 	uint16_t status;
 	uint8_t nr_hosts;
 	bool has_value;
-	bool has_body;
+	bool has_coding;
 	bool head_done;
 	bool complete;
 };

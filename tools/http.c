@@ -9,8 +9,13 @@
 
 /*
  * libhttp-parser is packaged in its lenient build, which lets a space end a
- * field name, a carriage return stand alone at the end of a head, and control
+ * field name, any byte stand for the last line feed of a head, and control
  * characters stand in a URL. What RFC 9112 forbids of these is refused here.
+ * The same build takes almost anything for the line ends of chunks, and where a
+ * request ends must never be a matter of opinion: so chunks are not parsed. A
+ * request with a Transfer-Encoding is complete with its head and the last one
+ * of its connection; RFC 9112 section 9.3 has a server read a body "or close
+ * the connection after sending its response".
  */
 
 static const struct {
@@ -26,6 +31,8 @@ static const struct {
 	FIELD(IF_MODIFIED_SINCE, "if-modified-since"),
 	FIELD(IF_UNMODIFIED_SINCE, "if-unmodified-since"),
 	FIELD(EXPECT, "expect"),
+	FIELD(CONTENT_LENGTH, "content-length"),
+	FIELD(TRANSFER_ENCODING, "transfer-encoding"),
 #undef FIELD
 };
 
@@ -77,6 +84,53 @@ static int host_check(struct keel_http_request *req, const char *value,
 	return 0;
 }
 
+/* RFC 9112 section 6.3: a length that is no number is an error in framing. */
+static int length_check(struct keel_http_request *req, const char *value,
+			size_t len)
+{
+	if (!len)
+		return refuse(req, 400);
+	for (size_t i = 0; i < len; i++)
+		if (!isdigit((unsigned char)value[i]))
+			return refuse(req, 400);
+	return 0;
+}
+
+/*
+ * RFC 9112 section 6.3: 400 where "chunked" is not the last coding, and 501
+ * (section 6.1) where there is another before it. It comes once (section 7.1).
+ */
+static int coding_check(struct keel_http_request *req, const char *value,
+			size_t len)
+{
+	static const char chunked[] = "chunked";
+	size_t chunked_len = sizeof(chunked) - 1;
+	size_t before;
+
+	if (req->has_coding || len < chunked_len)
+		return refuse(req, 400);
+	req->has_coding = true;
+	before = len - chunked_len;
+	if (strncasecmp(value + before, chunked, chunked_len) != 0)
+		return refuse(req, 400);
+	if (!before)
+		return 0;
+	return refuse(req, strchr(", \t", value[before - 1]) ? 501 : 400);
+}
+
+/* A field of ours: what it means at once, whatever follows. */
+static int field_check(struct keel_http_request *req, unsigned int field,
+		       const char *value, size_t len)
+{
+	if (field == KEEL_HTTP_FIELD_HOST)
+		return host_check(req, value, len);
+	if (field == KEEL_HTTP_FIELD_CONTENT_LENGTH)
+		return length_check(req, value, len);
+	if (field == KEEL_HTTP_FIELD_TRANSFER_ENCODING)
+		return coding_check(req, value, len);
+	return 0;
+}
+
 static size_t trimmed(const char *text, size_t len)
 {
 	while (len && (text[len - 1] == ' ' || text[len - 1] == '\t'))
@@ -104,9 +158,7 @@ static int field_end(struct keel_http_request *req)
 			continue;
 		if (!req->fields[i].len)
 			req->fields[i] = req->value;
-		if (i == KEEL_HTTP_FIELD_HOST)
-			return host_check(req, value, req->value.len);
-		break;
+		return field_check(req, i, value, req->value.len);
 	}
 	return 0;
 }
@@ -115,9 +167,6 @@ static int on_header_field(http_parser *parser, const char *at, size_t len)
 {
 	struct keel_http_request *req = parser->data;
 
-	/* Fields behind a chunked body change nothing. */
-	if (req->head_done)
-		return 0;
 	if (req->has_value) {
 		if (field_end(req))
 			return -1;
@@ -132,8 +181,6 @@ static int on_header_value(http_parser *parser, const char *at, size_t len)
 {
 	struct keel_http_request *req = parser->data;
 
-	if (req->head_done)
-		return 0;
 	req->has_value = true;
 	return span_add(req, &req->value, at, len, 431);
 }
@@ -150,10 +197,10 @@ static int version_check(struct keel_http_request *req)
 	return 0;
 }
 
-static bool body_follows(const struct http_parser *parser)
+static bool is_too_long(const struct http_parser *parser)
 {
-	return (parser->flags & F_CHUNKED) ||
-	       (parser->content_length && parser->content_length != ULLONG_MAX);
+	return parser->content_length != ULLONG_MAX &&
+	       parser->content_length > KEEL_HTTP_MAX_BODY;
 }
 
 static int expect_check(struct keel_http_request *req)
@@ -176,11 +223,11 @@ static int on_headers_complete(http_parser *parser)
 		return -1;
 	if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
 		return refuse(req, 405);
-	req->has_body = body_follows(parser);
-	if (req->has_body && !(parser->flags & F_CHUNKED) &&
-	    parser->content_length > KEEL_HTTP_MAX_BODY)
+	if (is_too_long(parser))
 		return refuse(req, 413);
 	req->head_done = true;
+	/* Before the head's last byte, which parse_end() looks at. */
+	http_parser_pause(parser, 1);
 	return 0;
 }
 
@@ -234,15 +281,32 @@ static unsigned int parser_status(const struct keel_http_request *req)
 	}
 }
 
-/*
- * The empty line ends with a line feed in every head of RFC 9112; the parser
- * takes any byte behind the last carriage return.
- */
-static void end_check(struct keel_http_request *req, const char *data,
-		      size_t used)
+/* The parser has stopped at what must be the line feed of the empty line. */
+static size_t parse_end(struct keel_http_request *req, const char *data,
+			size_t len)
 {
-	if (!req->has_body && data[used - 1] != '\n')
+	if (*data != '\n') {
 		(void)refuse(req, 400);
+		return 0;
+	}
+	if (req->has_coding) {
+		req->complete = true;
+		return 1;
+	}
+	http_parser_pause(&req->parser, 0);
+	return http_parser_execute(&req->parser, &settings, data, len);
+}
+
+static size_t parse(struct keel_http_request *req, const char *data, size_t len)
+{
+	bool in_body = req->head_done;
+	size_t used = http_parser_execute(&req->parser, &settings, data, len);
+
+	if (!in_body && req->head_done)
+		used += parse_end(req, data + used, len - used);
+	if (HTTP_PARSER_ERRNO(&req->parser) != HPE_OK && !req->complete)
+		(void)refuse(req, parser_status(req));
+	return used;
 }
 
 static void head_check(struct keel_http_request *req, size_t fed)
@@ -262,20 +326,13 @@ size_t keel__http_request_feed(struct keel_http_request *req, const char *head,
 		req->head_len = (size_t)(data - head) + len;
 	/* The request may lie somewhere else than at the last call. */
 	req->parser.data = req;
-	used = http_parser_execute(&req->parser, &settings, data, len);
-	if (HTTP_PARSER_ERRNO(&req->parser) != HPE_OK && !req->complete)
-		(void)refuse(req, parser_status(req));
+	used = parse(req, data, len);
 	if (req->status)
 		return used;
-	if (in_body) {
+	if (in_body)
 		req->body_seen += (uint32_t)used;
-		if (req->body_seen > KEEL_HTTP_MAX_BODY)
-			(void)refuse(req, 413);
-		return used;
-	}
-	head_check(req, (size_t)(data - head) + used);
-	if (req->complete)
-		end_check(req, data, used);
+	else
+		head_check(req, (size_t)(data - head) + used);
 	return used;
 }
 
@@ -308,10 +365,9 @@ bool keel__http_request_expects(const struct keel_http_request *req)
 
 bool keel__http_request_keeps(const struct keel_http_request *req)
 {
-	/* RFC 9112 section 6.1: faulty framing in HTTP/1.0. */
-	if (req->parser.http_minor < 1 && (req->parser.flags & F_CHUNKED))
-		return false;
-	return !req->status && http_should_keep_alive(&req->parser);
+	/* Behind its head are bytes of a body that nobody has read. */
+	return !req->status && !req->has_coding &&
+	       http_should_keep_alive(&req->parser);
 }
 
 int keel__http_request_target(const struct keel_http_request *req,

@@ -72,14 +72,12 @@ static int partial_new(struct keel_serve_conn *conn,
 	return 0;
 }
 
-/* RFC 9110 section 10.1.1. It is short: a stream that is open takes it. */
+/* RFC 9110 section 10.1.1. */
 static void send_continue(struct keel_stream *stream)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	ssize_t sent = keel_stream_send(stream, text, sizeof(text) - 1);
 
-	if (sent != (ssize_t)sizeof(text) - 1)
-		fail(stream, sent < 0 ? (int)sent : -ENOBUFS, "100-continue");
+	keel__serve_send_interim(stream, text, sizeof(text) - 1);
 }
 
 /* Parses on; returns the bytes used. */

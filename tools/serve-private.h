@@ -13,6 +13,7 @@
 #include "tools/accesslog-private.h"
 #include "tools/cache-private.h"
 #include "tools/http-private.h"
+#include "tools/listing-private.h"
 #include "tools/path-private.h"
 
 /* How long a client may take over a request, from its first byte. */
@@ -83,6 +84,7 @@ struct keel_serve {
  * @listener: its listener
  * @log:      its writer of the access log, NULL for none
  * @cache:    small files it has read lately
+ * @listings: directories it has listed
  * @now:      the time of @date, seconds since the epoch
  * @date:     the Date field, made once a second
  * @req:      a request that arrives in one piece is parsed here
@@ -95,6 +97,7 @@ struct keel_serve_worker {
 	struct keel_listener *listener;
 	struct keel_accesslog *log;
 	struct keel_cache *cache;
+	struct keel_listings listings;
 	time_t now;
 	char date[KEEL_HTTP_DATE_LEN];
 	struct keel_http_request req;
@@ -127,9 +130,11 @@ struct keel_serve_rest {
 
 /**
  * struct keel_serve_transfer - a response the stream did not take at once
- * @buf:       what is still to be sent before the file
+ * @buf:       what is still to be sent first
  * @buf_off:   of it, given to the stream
  * @buf_len:   bytes
+ * @page:      page of a listing that follows, NULL for none
+ * @page_off:  of it, given to the stream
  * @fd:        file that follows, -1 for none
  * @started:   the file was given to the stream
  * @offset:    where in the file
@@ -144,6 +149,8 @@ struct keel_serve_transfer {
 	char *buf;
 	size_t buf_off;
 	size_t buf_len;
+	struct keel_listing_page *page;
+	size_t page_off;
 	int fd;
 	bool started;
 	off_t offset;
@@ -185,9 +192,12 @@ void keel__serve_respond(struct keel_stream *stream,
 
 /**
  * struct keel_serve_output - a response to send
- * @data:   head, and a body that is in memory
+ * @data:   head, and a small body
  * @len:    bytes
- * @owned:  @data was allocated; it is freed
+ * @page:   page of a listing to send behind it, NULL for none; its reference
+ *          is taken
+ * @waits:  the next request waits until this is on its way, and others had
+ *          their turn
  * @fd:     file to send behind it, -1 for none; is closed
  * @offset: where in the file
  * @file_len: how much of it
@@ -195,9 +205,10 @@ void keel__serve_respond(struct keel_stream *stream,
  * @status: for the log
  */
 struct keel_serve_output {
-	char *data;
+	const char *data;
 	size_t len;
-	bool owned;
+	struct keel_listing_page *page;
+	bool waits;
 	int fd;
 	off_t offset;
 	uint64_t file_len;
@@ -212,6 +223,13 @@ struct keel_serve_output {
 void keel__serve_send(struct keel_stream *stream,
 		      const struct keel_http_request *req,
 		      const struct keel_serve_output *output);
+
+/*
+ * Gives what comes before a response to the stream. What the stream does not
+ * take becomes conn->transfer.
+ */
+void keel__serve_send_interim(struct keel_stream *stream, const char *text,
+			      size_t len);
 
 /*
  * Goes on with conn->transfer. Returns whether it has ended, in which case it

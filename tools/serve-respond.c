@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "tools/files-private.h"
-#include "tools/listing-private.h"
 #include "tools/reply-private.h"
 
 /* Once a second; the coarse clock costs no system call. */
@@ -117,55 +116,45 @@ static void reply_redirect(struct keel_reply *reply)
 		reply_send(reply, 301, 0);
 }
 
-/* Head and page in one allocation: a page may be of any length. */
-static void page_send(struct keel_reply *reply, const char *page, size_t len)
+/*
+ * Making a page takes long, and a client that asks for many at once takes
+ * turns with all others.
+ */
+static void page_send(struct keel_reply *reply, struct keel_listing_page *page)
 {
 	bool is_head = keel__http_request_is_head(reply->req);
-	size_t body_len = is_head ? 0 : len;
 	struct keel_serve_output output = {
-		.owned = true,
+		.page = is_head ? NULL : page,
+		.waits = true,
 		.fd = -1,
-		.body_len = body_len,
+		.body_len = is_head ? 0 : page->len,
 		.status = 200,
 	};
 
 	keel__reply_begin(reply, 200);
 	keel__http_out_text(&reply->out,
 			    "Content-Type: text/html; charset=utf-8\r\n");
-	keel__reply_length(reply, len);
+	keel__reply_length(reply, page->len);
 	keel__reply_end(reply);
-	output.len = reply->out.len + body_len;
-	output.data = malloc(output.len);
-	if (!output.data) {
-		keel__reply_error(reply, 503);
-		return;
-	}
-	memcpy(output.data, reply->out.buf, reply->out.len);
-	memcpy(output.data + reply->out.len, page, body_len);
+	output.data = reply->out.buf;
+	output.len = reply->out.len;
 	keel__serve_send(reply->stream, reply->req, &output);
+	if (is_head)
+		keel__listing_page_unref(page);
 }
 
 static void reply_listing(struct keel_reply *reply)
 {
-	const struct keel_serve *serve = reply->worker->serve;
-	struct keel_file dir;
-	char *page;
-	size_t len;
-	int err = keel__files_open(serve->root, reply->worker->path.name, &dir);
+	struct keel_serve_worker *worker = reply->worker;
+	struct keel_listing_page *page;
+	int err = keel__listings_get(&worker->listings, worker->serve->root,
+				     worker->path.name,
+				     keel_loop_now_ns(worker->loop), &page);
 
-	if (err) {
+	if (err)
 		keel__reply_error(reply, keel__files_status(err));
-		return;
-	}
-	err = keel__listing_make(serve->root, dir.fd, reply->worker->path.name,
-				 &page, &len);
-	close(dir.fd);
-	if (err) {
-		keel__reply_error(reply, keel__files_status(err));
-		return;
-	}
-	page_send(reply, page, len);
-	free(page);
+	else
+		page_send(reply, page);
 }
 
 /* A directory without index.html: a listing if wanted, else nothing. */

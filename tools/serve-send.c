@@ -40,6 +40,7 @@ static void transfer_free(struct keel_serve_conn *conn)
 		return;
 	if (transfer->fd >= 0)
 		close(transfer->fd);
+	keel__listing_page_unref(transfer->page);
 	free(transfer->buf);
 	free(transfer->log_line);
 	free(transfer);
@@ -58,8 +59,7 @@ static void output_drop(const struct keel_serve_output *output)
 {
 	if (output->fd >= 0)
 		close(output->fd);
-	if (output->owned)
-		free(output->data);
+	keel__listing_page_unref(output->page);
 }
 
 /* Keeps what the stream did not take. 0 or -ENOMEM. */
@@ -70,11 +70,7 @@ static int transfer_new(struct keel_serve_conn *conn,
 
 	if (!transfer)
 		return -ENOMEM;
-	if (output->owned) {
-		transfer->buf = output->data;
-		transfer->buf_off = sent;
-		transfer->buf_len = output->len;
-	} else if (sent < output->len) {
+	if (sent < output->len) {
 		transfer->buf_len = output->len - sent;
 		transfer->buf = malloc(transfer->buf_len);
 		if (!transfer->buf) {
@@ -83,6 +79,7 @@ static int transfer_new(struct keel_serve_conn *conn,
 		}
 		memcpy(transfer->buf, output->data + sent, transfer->buf_len);
 	}
+	transfer->page = output->page;
 	transfer->fd = output->fd;
 	transfer->offset = output->offset;
 	transfer->len = output->file_len;
@@ -133,25 +130,26 @@ static void log_transfer(struct keel_stream *stream, uint64_t body_len)
 				    body_len);
 }
 
-/* One step: > 0 when all is given to the stream, 0 to wait, or an errno. */
-static int transfer_step(struct keel_stream *stream,
-			 struct keel_serve_transfer *transfer)
+/* Gives on from *@off: > 0 when all is given, 0 to wait, or an errno. */
+static int send_from(struct keel_stream *stream, const char *data, size_t len,
+		     size_t *off)
+{
+	ssize_t sent;
+
+	if (*off == len)
+		return 1;
+	sent = keel_stream_send(stream, data + *off, len - *off);
+	if (sent < 0)
+		return (int)sent;
+	*off += (size_t)sent;
+	return *off == len;
+}
+
+static int start_file(struct keel_stream *stream,
+		      struct keel_serve_transfer *transfer)
 {
 	int err;
 
-	if (transfer->buf_off < transfer->buf_len) {
-		ssize_t sent = keel_stream_send(
-			stream, transfer->buf + transfer->buf_off,
-			transfer->buf_len - transfer->buf_off);
-
-		if (sent < 0)
-			return (int)sent;
-		transfer->buf_off += (size_t)sent;
-		if (transfer->buf_off < transfer->buf_len)
-			return 0;
-	}
-	if (transfer->fd < 0 || transfer->started)
-		return 1;
 	/* Opened with O_NONBLOCK, which asynchronous reads would honour. */
 	if (fcntl(transfer->fd, F_SETFL, 0))
 		return -errno;
@@ -161,6 +159,22 @@ static int transfer_step(struct keel_stream *stream,
 		return err;
 	transfer->started = true;
 	return 0;
+}
+
+/* One step: > 0 when all is given to the stream, 0 to wait, or an errno. */
+static int transfer_step(struct keel_stream *stream,
+			 struct keel_serve_transfer *transfer)
+{
+	const struct keel_listing_page *page = transfer->page;
+	int res = send_from(stream, transfer->buf, transfer->buf_len,
+			    &transfer->buf_off);
+
+	if (res > 0 && page)
+		res = send_from(stream, page->data, page->len,
+				&transfer->page_off);
+	if (res > 0 && transfer->fd >= 0 && !transfer->started)
+		res = start_file(stream, transfer);
+	return res;
 }
 
 static void step_failed(struct keel_stream *stream, int err)
@@ -206,22 +220,42 @@ void keel__serve_send_abort(struct keel_stream *stream)
 	transfer_free(conn);
 }
 
+void keel__serve_send_interim(struct keel_stream *stream, const char *text,
+			      size_t len)
+{
+	const struct keel_serve_output output = {
+		.data = text,
+		.len = len,
+		.fd = -1,
+	};
+	ssize_t sent = keel_stream_send(stream, text, len);
+
+	if (sent < 0)
+		step_failed(stream, (int)sent);
+	else if ((size_t)sent < len &&
+		 transfer_new(keel_stream_data(stream), &output, (size_t)sent))
+		step_failed(stream, -ENOMEM);
+}
+
 void keel__serve_send(struct keel_stream *stream,
 		      const struct keel_http_request *req,
 		      const struct keel_serve_output *output)
 {
 	struct keel_serve_worker *worker = keel_stream_arg(stream);
 	struct keel_serve_conn *conn = keel_stream_data(stream);
-	uint64_t head_len = output->len + output->file_len - output->body_len;
+	uint64_t page_len = output->page ? output->page->len : 0;
+	uint64_t head_len = output->len + page_len + output->file_len -
+			    output->body_len;
 	uint64_t before = worker->log ? tx_bytes(stream) : 0;
 	ssize_t sent = keel_stream_send(stream, output->data, output->len);
+	int res;
 
 	if (sent < 0) {
 		output_drop(output);
 		step_failed(stream, (int)sent);
 		return;
 	}
-	if ((size_t)sent == output->len && output->fd < 0) {
+	if ((size_t)sent == output->len && !output->waits && output->fd < 0) {
 		if (worker->log)
 			log_now(stream, req, output);
 		output_drop(output);
@@ -236,7 +270,10 @@ void keel__serve_send(struct keel_stream *stream,
 	}
 	if (worker->log)
 		transfer_log(stream, req, before + head_len);
-	/* The file begins in the same turn, behind its head. */
-	if ((size_t)sent == output->len)
-		(void)keel__serve_send_more(stream);
+	/* A file or a page begins in the same turn, behind its head. */
+	res = (size_t)sent < output->len
+		      ? 0
+		      : transfer_step(stream, conn->transfer);
+	if (res < 0)
+		step_failed(stream, res);
 }

@@ -87,6 +87,12 @@ static int open_all(struct keel_serve *serve)
 	return code;
 }
 
+static void worker_fini(struct keel_serve_worker *worker)
+{
+	keel__cache_free(worker->cache);
+	keel__listings_fini(&worker->listings);
+}
+
 static void close_all(struct keel_serve *serve)
 {
 	keel_ctx_unref(serve->ctx);
@@ -95,7 +101,7 @@ static void close_all(struct keel_serve *serve)
 	if (serve->log_fd >= 0)
 		close(serve->log_fd);
 	for (unsigned int i = 0; serve->workers && i < serve->nr_workers; i++)
-		keel__cache_free(serve->workers[i].cache);
+		worker_fini(&serve->workers[i]);
 	free(serve->workers);
 	pthread_mutex_destroy(&serve->ctx_lock);
 }

@@ -352,6 +352,60 @@ CASE(listing__is_bounded, "A large directory shows so much and counts the rest")
 	close(root);
 }
 
+CASE(listings__share_a_page,
+     "A page is made once a second, and lives as long as who sends it")
+{
+	struct keel_listings listings = {.page = NULL};
+	struct keel_listing_page *page;
+	struct keel_listing_page *same;
+	struct keel_listing_page *other;
+	int root = make_tree();
+	uint64_t now = 5 * (uint64_t)KEEL_LISTING_AGE_NS;
+
+	REQUIRE_INT("", 0, keel__listings_get(&listings, root, "", now, &page));
+	REQUIRE_INT("soon", 0,
+		    keel__listings_get(&listings, root, "",
+				       now + KEEL_LISTING_AGE_NS - 1, &same));
+	ATF_CHECK(same == page);
+	REQUIRE_INT("late", 0,
+		    keel__listings_get(&listings, root, "",
+				       now + KEEL_LISTING_AGE_NS, &other));
+	ATF_CHECK(other != page);
+	CHECK_INT("two", 2 * page->len, listings.total);
+	keel__listing_page_unref(same);
+	keel__listing_page_unref(page);
+	CHECK_INT("one", other->len, listings.total);
+	REQUIRE_INT("dir/", 0,
+		    keel__listings_get(&listings, root, "dir/",
+				       now + KEEL_LISTING_AGE_NS, &page));
+	ATF_CHECK(strstr(page->data, "<h1>/dir/</h1>"));
+	keel__listing_page_unref(other);
+	keel__listing_page_unref(page);
+	write_file("root/dir/new", "");
+	REQUIRE_INT("changed", 0,
+		    keel__listings_get(&listings, root, "dir/",
+				       now + KEEL_LISTING_AGE_NS, &page));
+	ATF_CHECK(strstr(page->data, "./new\""));
+	keel__listing_page_unref(page);
+	keel__listings_fini(&listings);
+	CHECK_INT("none", 0, listings.total);
+	close(root);
+}
+
+CASE(listings__are_bounded, "With too many pages on their way there is no more")
+{
+	struct keel_listings listings = {.total = KEEL_LISTINGS_MAX};
+	struct keel_listing_page *page;
+	int root = make_tree();
+
+	CHECK_INT("", -EAGAIN,
+		  keel__listings_get(&listings, root, "", 0, &page));
+	CHECK_INT("", 503, keel__files_status(-EAGAIN));
+	CHECK_INT("missing", -ENOENT,
+		  keel__listings_get(&listings, root, "missing/", 0, &page));
+	close(root);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, path__is_decoded);
@@ -364,5 +418,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, listing__shows_what_can_be_fetched);
 	ATF_TP_ADD_TC(tp, listing__escapes_names);
 	ATF_TP_ADD_TC(tp, listing__is_bounded);
+	ATF_TP_ADD_TC(tp, listings__share_a_page);
+	ATF_TP_ADD_TC(tp, listings__are_bounded);
 	return atf_no_error();
 }
