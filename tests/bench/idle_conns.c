@@ -69,7 +69,7 @@ static bool is_alive(struct held *held)
 	if (SSL_get_shutdown(held->ssl) & SSL_RECEIVED_SHUTDOWN)
 		return false;
 	n = recv(held->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+	return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
 static long count_alive(struct held *held, long nr)
