@@ -50,6 +50,25 @@ void keel__conn_hs_free(struct keel_conn *conn)
 	conn->hs = NULL;
 }
 
+void keel__conn_hs_release(struct keel_conn *conn)
+{
+	struct keel__conn_hs *hs = conn->hs;
+
+	if (!hs || hs->is_lent || conn->state <= KEEL_CONN_HANDSHAKE)
+		return;
+	if (!keel__conn_reads(conn)) {
+		keel__conn_hs_free(conn);
+		return;
+	}
+	/* A session may wait behind the event that was taken last. */
+	if (!(conn->events & 1u << KEEL_EVENT_SESSION))
+		keel__secret_fini(&hs->blob);
+	if (!hs->nr_tickets && !(conn->events & 1u << KEEL_EVENT_OPEN))
+		keel__conn_hs_drop(conn);
+	if (!hs->be_hs && !hs->blob.len && !hs->msg.len)
+		keel__conn_hs_free(conn);
+}
+
 /* What the backend wants sent. It may only be told of missing memory. */
 static int hs_sink(void *arg, const void *data, size_t len)
 {
@@ -111,22 +130,31 @@ static int install_keys(struct keel_conn *conn, struct keel_traffic *t,
 }
 
 /*
- * A client that wants tickets: in TLS 1.2 the ticket came in the handshake, in
- * TLS 1.3 it comes later and the object stays, to make a session of it.
+ * In TLS 1.3 tickets come after the handshake, and whoever makes them or makes
+ * sessions of them needs the backend's object until then.
  */
+static uint8_t tickets_to_come(const struct keel_conn *conn)
+{
+	const struct keel_backend *be = conn->ctx->be;
+	bool is_able = conn->ctx->role == KEEL_CLIENT ? be->hs_ticket != NULL
+						      : be->hs_issue != NULL;
+
+	return is_able ? (uint8_t)conn->ctx->nr_tickets : 0;
+}
+
+/* In TLS 1.2 the ticket came in the handshake. */
 static void want_tickets(struct keel_conn *conn)
 {
 	const struct keel_backend *be = conn->ctx->be;
 	struct keel__conn_hs *hs = conn->hs;
 	int r = 0;
 
-	if (conn->ctx->role != KEEL_CLIENT || !conn->ctx->nr_tickets)
-		return;
 	if (hs->info.version == KEEL_TLS1_3) {
-		if (be->hs_ticket)
-			hs->nr_tickets = (uint8_t)conn->ctx->nr_tickets;
+		hs->nr_tickets = tickets_to_come(conn);
 		return;
 	}
+	if (conn->ctx->role != KEEL_CLIENT || !conn->ctx->nr_tickets)
+		return;
 	if (be->hs_session)
 		r = be->hs_session(hs->be_hs, keel__conn_hs_blob_sink, conn);
 	/* A server need not give one; and without one the next is just slower. */
@@ -165,6 +193,40 @@ static int hs_done(struct keel_conn *conn)
 	if (hs->blob.len)
 		keel__conn_tell(conn, KEEL_EVENT_SESSION);
 	return 0;
+}
+
+void keel__conn_hs_forgo(struct keel_conn *conn)
+{
+	if (!conn->hs || conn->ctx->role != KEEL_SERVER)
+		return;
+	conn->hs->nr_tickets = 0;
+	keel__conn_hs_release(conn);
+}
+
+/*
+ * A server's tickets go out with its first data and in the same flight, which
+ * RFC 8446 section 4.6.1 leaves open: that is a packet and a system call less,
+ * and no work for a peer that never asks for anything. The backend numbers their
+ * records by itself, so it is too late once anything else has been sealed.
+ */
+void keel__conn_hs_issue(struct keel_conn *conn)
+{
+	uint32_t had = conn->out.len;
+	int r = -EALREADY;
+
+	if (!conn->hs || !conn->hs->nr_tickets ||
+	    conn->ctx->role != KEEL_SERVER)
+		return;
+	if (!conn->tx.seq && !conn->tx.key_updates)
+		r = conn->ctx->be->hs_issue(conn->hs->be_hs, hs_sink, conn);
+	if (r >= 0) {
+		conn->tx.seq += (uint64_t)r;
+	} else {
+		/* Half a flight of numbers nobody knows: as if not made. */
+		conn->out.len = had;
+		keel__conn_log(conn, KEEL_LOG_DEBUG, "ticket-dropped");
+	}
+	keel__conn_hs_forgo(conn);
 }
 
 static int hs_step(struct keel_conn *conn, uint8_t *rec, size_t len)

@@ -38,31 +38,13 @@ static void drop_input(struct keel_conn *conn)
 	keel__buf_wipe(&conn->stash);
 }
 
-/* Free those parts of the handshake that nothing needs any more. */
-static void release_hs(struct keel_conn *conn)
-{
-	struct keel__conn_hs *hs = conn->hs;
-
-	if (!hs || conn->state <= KEEL_CONN_HANDSHAKE)
-		return;
-	if (!keel__conn_reads(conn)) {
-		keel__conn_hs_free(conn);
-		return;
-	}
-	/* A session may wait behind the event that was taken last. */
-	if (!(conn->events & 1u << KEEL_EVENT_SESSION))
-		keel__secret_fini(&hs->blob);
-	if (!hs->nr_tickets && !(conn->events & 1u << KEEL_EVENT_OPEN))
-		keel__conn_hs_drop(conn);
-	if (!hs->be_hs && !hs->blob.len && !hs->msg.len)
-		keel__conn_hs_free(conn);
-}
-
 /* The last event's memory is no longer borrowed. */
 static void release(struct keel_conn *conn)
 {
 	consume_stash(conn);
-	release_hs(conn);
+	if (conn->hs)
+		conn->hs->is_lent = false;
+	keel__conn_hs_release(conn);
 	if (!keel__conn_reads(conn))
 		drop_input(conn);
 }
@@ -304,8 +286,10 @@ static void take_event(struct keel_conn *conn, struct keel_event *ret_event)
 	conn->events = (uint8_t)(conn->events & ~(1u << type));
 	*ret_event = (struct keel_event){.type = type};
 	if (type == KEEL_EVENT_OPEN) {
+		conn->hs->is_lent = true;
 		ret_event->info = &conn->hs->info;
 	} else if (type == KEEL_EVENT_SESSION) {
+		conn->hs->is_lent = true;
 		ret_event->data = conn->hs->blob.data;
 		ret_event->len = conn->hs->blob.len;
 	}

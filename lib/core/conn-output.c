@@ -85,6 +85,7 @@ int keel_conn_close(struct keel_conn *conn)
 	if (r < 0)
 		return keel__conn_give_up(conn, r, "close_notify");
 	keel__conn_set_state(conn, KEEL_CONN_CLOSING);
+	keel__conn_hs_forgo(conn);
 	return 0;
 }
 
@@ -130,6 +131,7 @@ static int tx_ready(struct keel_conn *conn)
 {
 	if (conn->state != KEEL_CONN_OPEN)
 		return -ESTALE;
+	keel__conn_hs_issue(conn);
 	return tx_left(conn) ? 0 : renew_key(conn);
 }
 

@@ -71,7 +71,8 @@ struct keel__conn_hs {
 	uint32_t nr_in;
 	uint32_t nr_out;
 	uint16_t nr_records;
-	uint8_t nr_tickets; /* still wanted of the shadow */
+	uint8_t nr_tickets; /* client: still wanted; server: still to be made */
+	bool is_lent;	    /* the last event points into this */
 };
 
 /* There may be a million of them, idle: nothing here that can be elsewhere. */
@@ -185,6 +186,15 @@ struct keel__conn_hs *keel__conn_hs_get(struct keel_conn *conn);
 /* Free the backend's handshake object; free everything. */
 void keel__conn_hs_drop(struct keel_conn *conn);
 void keel__conn_hs_free(struct keel_conn *conn);
+
+/* Free those parts that nothing needs any more and no event points to. */
+void keel__conn_hs_release(struct keel_conn *conn);
+
+/* Server: queue the tickets, if they are still due. */
+void keel__conn_hs_issue(struct keel_conn *conn);
+
+/* Server: there will be no tickets. */
+void keel__conn_hs_forgo(struct keel_conn *conn);
 
 /* Client in NEW: make the first flight. 0, or the connection has failed. */
 int keel__conn_hs_begin(struct keel_conn *conn);

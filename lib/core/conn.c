@@ -143,6 +143,7 @@ void keel_conn_trim(struct keel_conn *conn)
 {
 	if (!conn)
 		return;
+	keel__conn_hs_forgo(conn);
 	keel__traffic_trim(&conn->tx, conn->ctx->be);
 	keel__traffic_trim(&conn->rx, conn->ctx->be);
 }

@@ -137,6 +137,13 @@ static int to_peer(void *arg, const void *data, size_t len)
 	return hs_bytes_sink(&sink->peer->in, data, len);
 }
 
+/* Tickets, as if data were about to be sent; -ENOTSUP if none can be. */
+static int issue(struct hs_side *side, struct sink *sink)
+{
+	return side->be->hs_issue ? side->be->hs_issue(side->hs, to_peer, sink)
+				  : -ENOTSUP;
+}
+
 int hs_side_step(struct hs_side *side, struct hs_side *peer, const void *rec,
 		 size_t len)
 {
@@ -151,6 +158,8 @@ int hs_side_step(struct hs_side *side, struct hs_side *peer, const void *rec,
 	side->result = side->be->hs_step(side->hs, copy, len, to_peer, &sink,
 					 &side->err);
 	free(copy);
+	if (side->result == KEEL_HS_DONE)
+		side->nr_issued = issue(side, &sink);
 	return side->result;
 }
 

@@ -37,6 +37,7 @@ struct hs_side {
 	int result;	    /* of the last step */
 	struct keel_err err;
 	unsigned int nr_sinks; /* times this side gave bytes */
+	int nr_issued;	       /* records of tickets */
 };
 
 struct hs_pair {

@@ -107,6 +107,7 @@ const struct keel_backend keel__backend_openssl = {
 	.hs_export = keel__ossl_hs_export,
 	.hs_ticket = keel__ossl_hs_ticket,
 	.hs_session = keel__ossl_hs_session,
+	.hs_issue = keel__ossl_hs_issue,
 	.hs_free = keel__ossl_hs_free,
 	.aead_new = keel__ossl_aead_new,
 	.aead_seal = keel__ossl_aead_seal,

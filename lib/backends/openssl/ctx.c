@@ -114,7 +114,8 @@ static int set_verify(struct keel__ossl_ctx *ctx,
 
 /*
  * Tickets are stateless: no session cache that grows with the number of
- * clients. The context id binds sessions of a server that verifies clients.
+ * clients. Those of TLS 1.3 are made by hs_issue() and not by the handshake. The
+ * context id binds sessions of a server that verifies clients.
  */
 static int set_server(struct keel__ossl_ctx *ctx,
 		      const struct keel_backend_params *params,
@@ -131,7 +132,8 @@ static int set_server(struct keel__ossl_ctx *ctx,
 					     SSL_OP_PRIORITIZE_CHACHA);
 	if (!params->nr_tickets)
 		SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_TICKET);
-	if (!SSL_CTX_set_num_tickets(ssl_ctx, params->nr_tickets))
+	ctx->nr_tickets = params->nr_tickets;
+	if (!SSL_CTX_set_num_tickets(ssl_ctx, 0))
 		return failed(diag, "the number of tickets");
 	SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF);
 	if (!SSL_CTX_set_session_id_context(

@@ -60,6 +60,7 @@ struct keel__ossl_ctx {
 	enum keel_verify verify;
 	uint8_t *alpn; /* RFC 7301 list; NULL if none */
 	unsigned int alpn_len;
+	unsigned int nr_tickets; /* server */
 	uint8_t trust[KEEL__OSSL_TRUST_LEN]; /* client */
 };
 
@@ -147,6 +148,7 @@ void keel__ossl_session_resume(struct keel__ossl_hs *hs, const void *blob,
 int keel__ossl_hs_ticket(void *hs, const void *msg, size_t len,
 			 keel_sink_fn sink, void *arg);
 int keel__ossl_hs_session(void *hs, keel_sink_fn sink, void *arg);
+int keel__ossl_hs_issue(void *hs, keel_sink_fn sink, void *arg);
 
 /* blob.c */
 int keel__ossl_trust_of_ctx(const struct keel_backend_params *params,

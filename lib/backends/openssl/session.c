@@ -248,3 +248,43 @@ int keel__ossl_hs_session(void *p, keel_sink_fn sink, void *arg)
 		return -ENOENT;
 	return keel__ossl_blob_give(session, hs->trust, sink, arg);
 }
+
+/*
+ * A resumed client still has the tickets it did not use, and gets one for the
+ * one it did, as OpenSSL itself does it.
+ */
+static unsigned int nr_due(const struct keel__ossl_hs *hs)
+{
+	unsigned int nr = hs->ctx->nr_tickets;
+
+	return nr && SSL_session_reused(hs->ssl) ? 1 : nr;
+}
+
+/* OpenSSL's own numbers go on where the handshake stopped, like its keys. */
+int keel__ossl_hs_issue(void *p, keel_sink_fn sink, void *arg)
+{
+	struct keel__ossl_hs *hs = p;
+	uint64_t before = hs->tx.nr_records;
+	unsigned int nr;
+	int ok = 1;
+
+	if (!hs->is_done || hs->ctx->role != KEEL_SERVER)
+		return -ESTALE;
+	if (SSL_version(hs->ssl) != TLS1_3_VERSION)
+		return -ENOTSUP;
+	nr = nr_due(hs);
+	if (!nr)
+		return 0;
+	for (unsigned int i = 0; i < nr && ok == 1; i++)
+		ok = SSL_new_session_ticket(hs->ssl);
+	hs->sink = sink;
+	hs->sink_arg = arg;
+	if (ok == 1)
+		ok = SSL_do_handshake(hs->ssl);
+	hs->sink = NULL;
+	hs->sink_arg = NULL;
+	ERR_clear_error();
+	if (ok != 1 || hs->sink_err)
+		return hs->sink_err ? hs->sink_err : -EIO;
+	return (int)(hs->tx.nr_records - before);
+}

@@ -95,7 +95,7 @@ struct keel_diag {
  * @alpn:        protocol list as in RFC 7301 section 3.1: length-prefixed
  *               names, best first, without the outer length; NULL if none
  * @alpn_len:    bytes
- * @nr_tickets:  server: tickets sent after a full handshake
+ * @nr_tickets:  server: tickets for a client after a full handshake
  * @want_tickets: client: the caller keeps tickets for resumption
  *
  * Everything is borrowed for the time of ctx_new.
@@ -268,6 +268,12 @@ struct keel_export {
  * @hs_session:    optional. Client, after KEEL_HS_DONE: gives the session that
  *                 the handshake itself made (TLS 1.2) to @sink, if there is
  *                 one to resume.
+ * @hs_issue:      optional. Server, TLS 1.3, after KEEL_HS_DONE: makes the
+ *                 tickets that nr_tickets asks for and gives their records,
+ *                 protected with our traffic key from the number on that
+ *                 hs_export told, to @sink. Returns the number of records.
+ *                 Called once at most, and before anything else is sealed with
+ *                 that key. A backend without it sends them within hs_step.
  * @hs_free:       mandatory. Frees it and clears its keys.
  *
  * @aead_new:      mandatory. -ENOTSUP for an algorithm it has not. @encrypt
@@ -312,6 +318,7 @@ struct keel_backend {
 	int (*hs_ticket)(void *hs, const void *msg, size_t len,
 			 keel_sink_fn sink, void *arg);
 	int (*hs_session)(void *hs, keel_sink_fn sink, void *arg);
+	int (*hs_issue)(void *hs, keel_sink_fn sink, void *arg);
 	void (*hs_free)(void *hs);
 
 	int (*aead_new)(enum keel_aead aead, const uint8_t *key, bool encrypt,

@@ -231,9 +231,10 @@ KEEL_API KEEL_MUST_CHECK int keel_config_set_alpn(struct keel_config *config,
 /**
  * keel_config_set_tickets() - tickets a server sends, or a client keeps
  * @config: the configuration
- * @nr:     server: sent after each full handshake, 0 to 8; each costs the
- *          server some 30 us. Client: 0 drops tickets (default), above keeps
- *          the backend's handshake object until that many came
+ * @nr:     server: for the client of each full handshake, 0 to 8, default 1;
+ *          each costs the server some 30 us. In TLS 1.3 they go out with its
+ *          first data. Client: 0 drops tickets (default), above keeps the
+ *          backend's handshake object until that many came
  *
  * Units:     tickets
  * Ownership: nothing moves

@@ -461,7 +461,9 @@ KEEL_API void keel_conn_fail(struct keel_conn *conn, int err,
  * @conn: the connection
  *
  * Drops the AEADs' expanded keys; the next record makes them again at the cost
- * of about a microsecond. No state changes.
+ * of about a microsecond. A TLS 1.3 server that has not sent any data yet also
+ * gives up the tickets that would have gone out with the first of it, for they
+ * keep the backend's object. No state changes.
  *
  * Units:     none
  * Ownership: nothing moves
