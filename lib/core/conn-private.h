@@ -16,7 +16,7 @@
  * honest peer needs.
  */
 #define KEEL__HS_MAX_IN (256u * 1024)  /* bytes of handshake records */
-#define KEEL__HS_MAX_RECORDS 1024u     /* a record may hold one byte only */
+#define KEEL__HS_MAX_RECORDS 8192u     /* a record may hold one byte only */
 #define KEEL__HS_MAX_OUT (256u * 1024) /* certificates are most of it */
 #define KEEL__MSG_MAX (64u * 1024)     /* one message after the handshake */
 #define KEEL__NR_USELESS 32	       /* records in a row without data */

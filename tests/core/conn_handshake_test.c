@@ -555,7 +555,7 @@ CASE(handshake__input_is_bounded,
 	script.nr_wanted = 1 << 30;
 	init_scripted(&pipe);
 	err = keel_conn_err(pipe.server.conn);
-	for (int i = 0; i < 1024; i++)
+	for (int i = 0; i < 8192; i++)
 		pipe_end_feed(&pipe.server, tiny, sizeof(tiny));
 	ATF_CHECK_EQ(0, err->err);
 	pipe_end_feed(&pipe.server, tiny, sizeof(tiny));
