@@ -25,6 +25,16 @@ static void want_two(struct keel_config *config)
 	ATF_REQUIRE_EQ(0, keel_config_set_tickets(config, 2));
 }
 
+/* All three in every turn. */
+static bool step(struct pipe_end *from)
+{
+	bool sent = pipe_end_ops(from);
+	bool came = pipe_end_read(from->peer);
+	bool told = pipe_end_events(from->peer);
+
+	return sent || came || told;
+}
+
 /* Data both ways proves that each side's numbers are those of its peer. */
 static void say(struct pipe_end *from, const char *text)
 {
@@ -32,8 +42,7 @@ static void say(struct pipe_end *from, const char *text)
 	size_t len = strlen(text);
 
 	CHECK_INT(text, len, keel_conn_send(from->conn, text, len));
-	while (pipe_end_ops(from) | pipe_end_read(from->peer) |
-	       pipe_end_events(from->peer))
+	while (step(from))
 		;
 	REQUIRE_INT(text, had + len, from->peer->got.len);
 	CHECK_INT(text, 0, memcmp(from->peer->got.data + had, text, len));
