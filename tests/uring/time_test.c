@@ -299,7 +299,7 @@ static const struct {
 	const char *name;
 	unsigned int handshake_ms;
 	unsigned int deadline_ms;
-} befores[] = {
+} times[] = {
 	{"a handshake's time", BEFORE_MS, 0},
 	{"a deadline", LONG_MS, BEFORE_MS},
 };
@@ -312,7 +312,7 @@ static void check_before(const struct server *server, size_t i)
 		.addr_len = sizeof(struct sockaddr_in),
 		.ctx = world_ctx(server->opts.row, KEEL_CLIENT),
 		.ops = &own_ops,
-		.timeouts = {befores[i].handshake_ms, LONG_MS, LONG_MS},
+		.timeouts = {times[i].handshake_ms, LONG_MS, LONG_MS},
 	};
 	struct keel_stream *stream;
 	struct keel_loop *loop;
@@ -321,9 +321,9 @@ static void check_before(const struct server *server, size_t i)
 	ATF_REQUIRE_EQ(0, keel_loop_new(NULL, &loop));
 	usleep((BEFORE_MS + 100) * 1000);
 	ATF_REQUIRE_EQ(0, keel_stream_connect(loop, &co, &stream));
-	keel_stream_set_deadline(stream, befores[i].deadline_ms);
-	CHECK_INT(befores[i].name, 0, keel_loop_run(loop));
-	ATF_CHECK_MSG(!seen.err, "%s: %s", befores[i].name, seen.site);
+	keel_stream_set_deadline(stream, times[i].deadline_ms);
+	CHECK_INT(times[i].name, 0, keel_loop_run(loop));
+	ATF_CHECK_MSG(!seen.err, "%s: %s", times[i].name, seen.site);
 	keel_loop_free(loop);
 }
 
@@ -336,7 +336,7 @@ CASE(time__before_run, "time begins with the call, not with the loop's last "
 	size_t i;
 
 	server_start(&server, &opts);
-	for (i = 0; i < sizeof(befores) / sizeof(befores[0]); i++)
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		check_before(&server, i);
 	server_stop(&server, 1000);
 }
