@@ -16,6 +16,10 @@ static const struct keel_tool tools[] = {
 	 .help = "list the TLS backends",
 	 .usage = keel__backends_usage,
 	 .main = backends_main},
+	{.name = "probe",
+	 .help = "say what this kernel can do for TLS",
+	 .usage = keel__probe_usage,
+	 .main = probe_main},
 };
 
 #define NR_TOOLS (sizeof(tools) / sizeof(tools[0]))

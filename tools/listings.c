@@ -38,8 +38,7 @@ static bool is_last(const struct keel_listings *listings, const char *name,
 	return listings->page && !strcmp(listings->name, name) &&
 	       now_ns - listings->made_ns < KEEL_LISTING_AGE_NS &&
 	       last->dev == dir->dev && last->ino == dir->ino &&
-	       last->mtime_s == dir->mtime_s &&
-	       last->mtime_ns == dir->mtime_ns;
+	       last->mtime_s == dir->mtime_s && last->mtime_ns == dir->mtime_ns;
 }
 
 static int page_new(struct keel_listings *listings, int root, const char *name,

@@ -244,8 +244,8 @@ void keel__serve_send(struct keel_stream *stream,
 	struct keel_serve_worker *worker = keel_stream_arg(stream);
 	struct keel_serve_conn *conn = keel_stream_data(stream);
 	uint64_t page_len = output->page ? output->page->len : 0;
-	uint64_t head_len = output->len + page_len + output->file_len -
-			    output->body_len;
+	uint64_t head_len =
+		output->len + page_len + output->file_len - output->body_len;
 	uint64_t before = worker->log ? tx_bytes(stream) : 0;
 	ssize_t sent = keel_stream_send(stream, output->data, output->len);
 	int res;

@@ -26,9 +26,11 @@ struct keel_tool {
 
 extern const char keel__serve_usage[];
 extern const char keel__backends_usage[];
+extern const char keel__probe_usage[];
 
 int serve_main(int argc, char **argv);
 int backends_main(int argc, char **argv);
+int probe_main(int argc, char **argv);
 
 /* Prints "keel: ...", one line, to stderr. */
 void keel__tool_error(const char *fmt, ...)

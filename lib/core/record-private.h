@@ -48,9 +48,9 @@ int keel__record_check(const struct keel_suite *suite,
  * @data NULL: the payload stands at rec + prefix already. @len 0 to 16384.
  * Returns the record's length, or what the backend returned.
  */
-ssize_t keel__record_seal(struct keel_traffic *t,
-			  const struct keel_backend *be, uint8_t type,
-			  const void *data, size_t len, uint8_t *rec);
+ssize_t keel__record_seal(struct keel_traffic *t, const struct keel_backend *be,
+			  uint8_t type, const void *data, size_t len,
+			  uint8_t *rec);
 
 struct keel__record {
 	uint8_t type;  /* inner content type */

@@ -46,7 +46,31 @@ keel__explains_itself_body()
 	printed '^usage: keel serve' help serve
 	printed '^usage: keel serve' serve --help
 	printed '^usage: keel backends' help backends
+	printed '^usage: keel probe' help probe
+	printed '^usage: keel probe' probe --help
 	printed '^usage: keel backends' backends --help
+}
+
+case_new keel__probes_the_kernel \
+	"What the kernel can do, exit code 0; or why it cannot, exit code 3" sh
+keel__probes_the_kernel_body()
+{
+	code=0
+	timeout 20 "$KEEL" probe >out 2>err || code=$?
+	test ! -s err || atf_fail "keel probe said $(cat err)"
+	case $code in
+	0)
+		grep -q '^yes *ulp ' out || atf_fail "$(cat out)"
+		grep -q '^yes *AES-128-GCM *TLSv1.3 tx' out ||
+			atf_fail "$(cat out)"
+		test "$(wc -l <out)" -eq 35 || atf_fail "$(cat out)" ;;
+	3)
+		grep -q '^no *ulp *[a-z]' out || atf_fail "$(cat out)"
+		test "$(wc -l <out)" -eq 1 || atf_fail "$(cat out)" ;;
+	*)
+		atf_fail "exit code $code" ;;
+	esac
+	refused 2 "unknown argument 'x'" probe x
 }
 
 case_new keel__refuses_wrong_usage "Each gets one line and exit code 2" sh

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys as the kernel takes them: one row a cipher, one function for all. */
+#include "ktls/keys-private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/base/base-private.h"
+#include "lib/base/secret-private.h"
+
+#include "ktls/uapi-private.h"
+
+#define SEQ_LEN 8
+#define EXPLICIT_NONCE_LEN 8
+
+/* Where a nonce of 12 bytes is split: RFC 5288 section 3, RFC 6655. */
+#define SPLIT .salt_len = 4, .iv_len = 8
+#define WHOLE .salt_len = 0, .iv_len = 12
+
+/* RFC 9367 has no ARIA in TLS 1.3, and neither has the kernel. */
+const struct keel__ktls_cipher keel__ktls_ciphers[KEEL__KTLS_NR_CIPHERS] = {
+	{.name = "AES-128-GCM",
+	 .type = TLS_CIPHER_AES_GCM_128,
+	 .aead = KEEL_AEAD_AES_128_GCM,
+	 .key_len = 16,
+	 SPLIT,
+	 .in_tls13 = true},
+	{.name = "AES-256-GCM",
+	 .type = TLS_CIPHER_AES_GCM_256,
+	 .aead = KEEL_AEAD_AES_256_GCM,
+	 .key_len = 32,
+	 SPLIT,
+	 .in_tls13 = true},
+	{.name = "CHACHA20-POLY1305",
+	 .type = TLS_CIPHER_CHACHA20_POLY1305,
+	 .aead = KEEL_AEAD_CHACHA20_POLY1305,
+	 .key_len = 32,
+	 WHOLE,
+	 .in_tls13 = true},
+	{.name = "AES-128-CCM",
+	 .type = TLS_CIPHER_AES_CCM_128,
+	 .aead = KEEL_AEAD_AES_128_CCM,
+	 .key_len = 16,
+	 SPLIT,
+	 .in_tls13 = true},
+	{.name = "SM4-GCM",
+	 .type = TLS_CIPHER_SM4_GCM,
+	 .key_len = 16,
+	 SPLIT,
+	 .in_tls13 = true},
+	{.name = "SM4-CCM",
+	 .type = TLS_CIPHER_SM4_CCM,
+	 .key_len = 16,
+	 SPLIT,
+	 .in_tls13 = true},
+	{.name = "ARIA-128-GCM",
+	 .type = TLS_CIPHER_ARIA_GCM_128,
+	 .key_len = 16,
+	 SPLIT},
+	{.name = "ARIA-256-GCM",
+	 .type = TLS_CIPHER_ARIA_GCM_256,
+	 .key_len = 32,
+	 SPLIT},
+};
+
+/* The largest of the kernel's structures; the others begin like it. */
+union info {
+	struct tls_crypto_info head;
+	struct tls12_crypto_info_aes_gcm_256 largest;
+	struct tls12_crypto_info_chacha20_poly1305 other;
+	uint8_t bytes[sizeof(struct tls12_crypto_info_aes_gcm_256)];
+};
+
+_Static_assert(sizeof(struct tls12_crypto_info_chacha20_poly1305) <=
+		       sizeof(struct tls12_crypto_info_aes_gcm_256),
+	       "there is a larger structure");
+
+const struct keel__ktls_cipher *keel__ktls_cipher_of(unsigned int aead)
+{
+	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++) {
+		if (aead && keel__ktls_ciphers[i].aead == aead)
+			return &keel__ktls_ciphers[i];
+	}
+	return NULL;
+}
+
+static uint8_t *put(uint8_t *to, const void *from, size_t len)
+{
+	memcpy(to, from, len);
+	return to + len;
+}
+
+static void put_u64(uint8_t *to, uint64_t value)
+{
+	for (int i = 7; i >= 0; i--) {
+		to[i] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+/*
+ * The iv of TLS 1.2 with GCM and CCM is the explicit nonce of the next record,
+ * which a receiver takes from the record. All else have the rest of the write
+ * IV there.
+ */
+static uint8_t *put_iv(uint8_t *to, const struct keel__ktls_keys *keys)
+{
+	const struct keel__ktls_cipher *cipher = keys->cipher;
+
+	if (keys->version == KEEL_TLS1_3 || !cipher->salt_len)
+		return put(to, keys->iv + cipher->salt_len, cipher->iv_len);
+	put_u64(to, keys->dir == KEEL_TX ? keys->explicit_nonce : 0);
+	return to + EXPLICIT_NONCE_LEN;
+}
+
+/* Every structure of linux/tls.h is head, iv, key, salt, rec_seq. */
+static size_t fill(union info *info, const struct keel__ktls_keys *keys)
+{
+	const struct keel__ktls_cipher *cipher = keys->cipher;
+	uint8_t *end = info->bytes + sizeof(info->head);
+
+	info->head.version = keys->version;
+	info->head.cipher_type = cipher->type;
+	end = put_iv(end, keys);
+	end = put(end, keys->key, cipher->key_len);
+	end = put(end, keys->iv, cipher->salt_len);
+	put_u64(end, keys->seq);
+	return (size_t)(end - info->bytes) + SEQ_LEN;
+}
+
+int keel__ktls_attach(const struct keel__ktls_sys *sys, int fd)
+{
+	return sys->set(sys->arg, fd, IPPROTO_TCP, TCP_ULP, "tls",
+			sizeof("tls") - 1);
+}
+
+int keel__ktls_set_keys(const struct keel__ktls_sys *sys, int fd,
+			const struct keel__ktls_keys *keys)
+{
+	union info info = {.bytes = {0}};
+	int name = keys->dir == KEEL_TX ? TLS_TX : TLS_RX;
+	int err =
+		sys->set(sys->arg, fd, SOL_TLS, name, &info, fill(&info, keys));
+
+	keel__secret_clear(&info, sizeof(info));
+	return err;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The system calls of this folder: the kernel's. */
+#include "ktls/sys-private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/sockios.h>
+
+#include "ktls/uapi-private.h"
+
+/* Connections of others that come first are turned away, so many times. */
+#define MAX_STRANGERS 8
+
+static void sys_close(void *arg, int fd)
+{
+	(void)arg;
+	if (fd >= 0)
+		close(fd);
+}
+
+static int sys_set(void *arg, int fd, int level, int name, const void *value,
+		   size_t len)
+{
+	(void)arg;
+	return setsockopt(fd, level, name, value, (socklen_t)len) ? -errno : 0;
+}
+
+static ssize_t sys_send(void *arg, int fd, const void *data, size_t len,
+			int flags)
+{
+	ssize_t n;
+
+	(void)arg;
+	do
+		n = send(fd, data, len, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int sys_is_in(void *arg, int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+	(void)arg;
+	if (poll(&pollfd, 1, 0) < 0)
+		return -errno;
+	return (pollfd.revents & POLLIN) != 0;
+}
+
+static int sys_nr_in(void *arg, int fd)
+{
+	int nr;
+
+	(void)arg;
+	return ioctl(fd, SIOCINQ, &nr) ? -errno : nr;
+}
+
+static int open_listener(struct sockaddr_in *ret_addr)
+{
+	socklen_t len = sizeof(*ret_addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	*ret_addr = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	if (!bind(fd, (struct sockaddr *)ret_addr, len) && !listen(fd, 1) &&
+	    !getsockname(fd, (struct sockaddr *)ret_addr, &len))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static int open_client(const struct sockaddr_in *addr,
+		       struct sockaddr_in *ret_own)
+{
+	socklen_t len = sizeof(*ret_own);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	/* On the loopback interface this does not wait for anybody. */
+	if (!connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) &&
+	    !getsockname(fd, (struct sockaddr *)ret_own, &len))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+/* The end that @own has at the listener: anybody can connect to a port. */
+static int accept_own(int listener, const struct sockaddr_in *own)
+{
+	for (int i = 0; i < MAX_STRANGERS; i++) {
+		struct sockaddr_in peer = {.sin_family = AF_UNSPEC};
+		socklen_t len = sizeof(peer);
+		int fd = accept4(listener, (struct sockaddr *)&peer, &len,
+				 SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return -errno;
+		if (peer.sin_port == own->sin_port &&
+		    peer.sin_addr.s_addr == own->sin_addr.s_addr)
+			return fd;
+		close(fd);
+	}
+	return -ECONNREFUSED;
+}
+
+static int sys_pair(void *arg, int ret_fds[2])
+{
+	struct sockaddr_in addr;
+	struct sockaddr_in own;
+	int listener = open_listener(&addr);
+	int client;
+	int server;
+
+	(void)arg;
+	if (listener < 0)
+		return listener;
+	client = open_client(&addr, &own);
+	server = client < 0 ? client : accept_own(listener, &own);
+	close(listener);
+	if (server < 0) {
+		sys_close(NULL, client);
+		return server;
+	}
+	ret_fds[0] = client;
+	ret_fds[1] = server;
+	return 0;
+}
+
+const struct keel__ktls_sys keel__ktls_kernel = {
+	.pair = sys_pair,
+	.close = sys_close,
+	.set = sys_set,
+	.send = sys_send,
+	.is_in = sys_is_in,
+	.nr_in = sys_nr_in,
+};
