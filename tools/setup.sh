@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# What tools/quickstart and tests/check share: packages, bootstrap, build.
-# They source it, with $src naming the source tree.
+# What tools/quickstart, tests/check and tests/guest share: packages, bootstrap,
+# build. They source it, with $src naming the source tree.
 
 # shellcheck disable=SC2034 # used by those who source this
 build_packages=(build-essential autoconf automake libtool pkg-config
@@ -74,6 +74,22 @@ install_packages()
 	test ${#missing[@]} -gt 0 || return 0
 	step "Installing ${missing[*]}"
 	quietly "$log" apt_install "${missing[@]}"
+}
+
+# Where this machine gets its own Debian from.
+debian_mirror()
+{
+	local mirror
+
+	# shellcheck disable=SC2016 # the dollars are apt's
+	mirror=$(apt-get indextargets --format '$(SITE) $(ORIGIN) $(COMPONENT)' \
+		'Created-By: Packages' | sed -n 's/ Debian main$//p' |
+		grep -v -e security -e backports | head -n 1)
+	test -n "$mirror" || {
+		echo "apt's configuration names no Debian mirror" >&2
+		return 1
+	}
+	echo "$mirror"
 }
 
 # Make configure if it is missing or older than what it is made of.

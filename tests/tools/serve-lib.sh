@@ -15,7 +15,7 @@ case_new()
 	{
 		atf_set descr \"$2\"
 		atf_set require.progs \"${3:-curl}\"
-		atf_set timeout 240
+		atf_set timeout $((240 * ${KEEL_SLOWER:-1}))
 	}
 	$1_cleanup()
 	{
