@@ -11,7 +11,7 @@
 #define KEEL__ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define keel__container_of(ptr, type, member) \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline size_t keel__min_size(size_t a, size_t b)
 {

@@ -76,7 +76,7 @@ struct keel__ossl_ctx {
 	enum keel_verify verify;
 	uint8_t *alpn; /* RFC 7301 list; NULL if none */
 	unsigned int alpn_len;
-	unsigned int nr_tickets; /* server */
+	unsigned int nr_tickets;	     /* server */
 	uint8_t trust[KEEL__OSSL_TRUST_LEN]; /* client */
 };
 
