@@ -72,7 +72,6 @@ static int init(char *ret_why, size_t why_len)
 		r = lib_init(&lib, &what);
 	if (!is_ready && !r) {
 		keel__ossl_lib = lib;
-		keel__ossl_lib.provider = keel__ossl_provider_load();
 		is_ready = true;
 	} else if (r < 0) {
 		lib_fini(&lib);

@@ -174,6 +174,7 @@ static void set_common(SSL_CTX *ssl_ctx)
 	SSL_CTX_set_mode(ssl_ctx,
 			 SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_read_ahead(ssl_ctx, 0);
+	SSL_CTX_set_keylog_callback(ssl_ctx, keel__ossl_on_keylog);
 	SSL_CTX_set_msg_callback(ssl_ctx, keel__ossl_on_message);
 }
 
@@ -218,9 +219,9 @@ int keel__ossl_ctx_new(const struct keel_backend_params *params,
 	ERR_clear_error();
 	ctx->role = params->role;
 	ctx->verify = params->verify;
-	ctx->ssl_ctx = keel__ossl_ssl_ctx_new(params->role == KEEL_CLIENT
-						      ? TLS_client_method()
-						      : TLS_server_method());
+	ctx->ssl_ctx =
+		SSL_CTX_new(params->role == KEEL_CLIENT ? TLS_client_method()
+							: TLS_server_method());
 	r = ctx->ssl_ctx ? set_all(ctx, params, ret_diag)
 			 : failed(ret_diag, "up a context");
 	ERR_clear_error();

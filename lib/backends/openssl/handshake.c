@@ -229,7 +229,6 @@ int keel__ossl_hs_step(void *p, void *rec, size_t len, keel_sink_fn sink,
 		       void *arg, struct keel_err *ret_err)
 {
 	struct keel__ossl_hs *hs = p;
-	struct keel__ossl_hs *before;
 	int r;
 
 	if (hs->is_done || hs->is_failed) {
@@ -244,9 +243,7 @@ int keel__ossl_hs_step(void *p, void *rec, size_t len, keel_sink_fn sink,
 	hs->in_len = rec ? len : 0;
 	hs->sink = sink;
 	hs->sink_arg = arg;
-	before = keel__ossl_secrets_begin(hs);
 	r = hs_run(hs, !rec || is_whole_record(rec, len), ret_err);
-	keel__ossl_secrets_end(before);
 	hs->in = NULL;
 	hs->in_len = 0;
 	hs->sink = NULL;

@@ -48,59 +48,6 @@ static struct keel__ossl_flow *flow_of(struct keel__ossl_hs *hs,
 }
 
 /*
- * The traffic secrets of TLS 1.3 leave libssl where they are derived, if that
- * is done by keel's own provider, and else by way of the key log.
- */
-SSL_CTX *keel__ossl_ssl_ctx_new(const SSL_METHOD *method)
-{
-	bool is_used = keel__ossl_provider_is_used();
-	SSL_CTX *ctx = SSL_CTX_new_ex(
-		NULL, is_used ? KEEL__OSSL_KDF_QUERY : NULL, method);
-
-	if (ctx && !is_used)
-		SSL_CTX_set_keylog_callback(ctx, keel__ossl_on_keylog);
-	return ctx;
-}
-
-/* A KDF knows of no SSL object, so the thread knows whose turn it is. */
-static _Thread_local struct keel__ossl_hs *deriving;
-
-/* Returns whose turn it was: a sink may step another handshake. */
-struct keel__ossl_hs *keel__ossl_secrets_begin(struct keel__ossl_hs *hs)
-{
-	struct keel__ossl_hs *before = deriving;
-
-	deriving = hs;
-	return before;
-}
-
-void keel__ossl_secrets_end(struct keel__ossl_hs *before)
-{
-	deriving = before;
-}
-
-/* RFC 8446 section 7.1. The rest of the schedule is libssl's business. */
-void keel__ossl_on_secret(const uint8_t *label, size_t label_len,
-			  const uint8_t *secret, size_t len)
-{
-	static const char client_label[] = "c ap traffic";
-	static const char server_label[] = "s ap traffic";
-	struct keel__ossl_flow *flow;
-	bool is_server_write;
-
-	if (!deriving || label_len != sizeof(client_label) - 1 ||
-	    len > sizeof(flow->secret))
-		return;
-	is_server_write = !memcmp(label, server_label, label_len);
-	if (!is_server_write && memcmp(label, client_label, label_len))
-		return;
-	flow = flow_of(deriving, is_server_write);
-	memcpy(flow->secret, secret, len);
-	flow->secret_len = len;
-	flow->nr_records = 0;
-}
-
-/*
  * OpenSSL calls this where it derives a secret, right before the record layer
  * takes the key made of it, so counting starts anew here. Nobody but keel sees
  * the line: OpenSSL clears it afterwards.

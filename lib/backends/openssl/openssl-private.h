@@ -9,7 +9,6 @@
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
-#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -57,7 +56,6 @@ struct keel__ossl_lib {
 	BIO_METHOD *bio_method;
 	EVP_CIPHER *ciphers[KEEL__OSSL_NR_AEADS]; /* NULL: library lacks it */
 	struct keel__ossl_hash hashes[KEEL__OSSL_NR_HASHES];
-	OSSL_PROVIDER *provider; /* kdf-provider.c; NULL: not loaded */
 };
 
 extern struct keel__ossl_lib keel__ossl_lib;
@@ -147,11 +145,6 @@ void keel__ossl_hs_free(void *hs);
 const struct keel_suite *keel__ossl_hs_suite(const struct keel__ossl_hs *hs);
 
 /* keys.c */
-SSL_CTX *keel__ossl_ssl_ctx_new(const SSL_METHOD *method);
-struct keel__ossl_hs *keel__ossl_secrets_begin(struct keel__ossl_hs *hs);
-void keel__ossl_secrets_end(struct keel__ossl_hs *before);
-void keel__ossl_on_secret(const uint8_t *label, size_t label_len,
-			  const uint8_t *secret, size_t len);
 void keel__ossl_on_keylog(const SSL *ssl, const char *line);
 void keel__ossl_on_message(int is_write, int version, int content_type,
 			   const void *buf, size_t len, SSL *ssl, void *arg);
@@ -217,11 +210,6 @@ int keel__ossl_hkdf_expand(enum keel_hash hash, const uint8_t *prk,
 int keel__ossl_tls12_prf(enum keel_hash hash, const uint8_t *secret,
 			 size_t secret_len, const uint8_t *seed,
 			 size_t seed_len, uint8_t *out, size_t len);
-
-/* kdf-provider.c */
-#define KEEL__OSSL_KDF_QUERY "?keel.kdf=yes"
-OSSL_PROVIDER *keel__ossl_provider_load(void);
-bool keel__ossl_provider_is_used(void);
 
 /* selfsigned.c */
 int keel__ossl_self_signed(const char *host, keel_sink_fn sink, void *arg);
