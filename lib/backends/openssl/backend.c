@@ -26,7 +26,7 @@ static void lib_fini(struct keel__ossl_lib *lib)
 	for (size_t i = 0; i < KEEL__OSSL_NR_AEADS; i++)
 		EVP_CIPHER_free(lib->ciphers[i]);
 	for (size_t i = 0; i < KEEL__OSSL_NR_HASHES; i++)
-		EVP_MD_free(lib->hashes[i].md);
+		EVP_MAC_CTX_free(lib->hmacs[i]);
 	BIO_meth_free(lib->bio_method);
 	*lib = (struct keel__ossl_lib){.bio_method = NULL};
 }

@@ -34,20 +34,6 @@
 	(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | \
 	 X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
 
-/* A hash and what HMAC and the TLS 1.3 key schedule need of it. */
-struct keel__ossl_hash {
-	EVP_MD *md; /* NULL: no such hash */
-	size_t len;
-	size_t block_len;
-	uint8_t of_nothing[EVP_MAX_MD_SIZE];
-};
-
-/* A run of bytes. */
-struct keel__ossl_part {
-	const void *data;
-	size_t len;
-};
-
 /*
  * Everything init() fetched, once: fetching costs more than an HMAC. Written
  * under a lock, read-only as soon as init() has succeeded.
@@ -55,7 +41,7 @@ struct keel__ossl_part {
 struct keel__ossl_lib {
 	BIO_METHOD *bio_method;
 	EVP_CIPHER *ciphers[KEEL__OSSL_NR_AEADS]; /* NULL: library lacks it */
-	struct keel__ossl_hash hashes[KEEL__OSSL_NR_HASHES];
+	EVP_MAC_CTX *hmacs[KEEL__OSSL_NR_HASHES]; /* unkeyed, to be copied */
 };
 
 extern struct keel__ossl_lib keel__ossl_lib;
@@ -196,14 +182,6 @@ void keel__ossl_aead_free(void *aead);
 
 /* kdf.c */
 int keel__ossl_kdf_init(struct keel__ossl_lib *lib);
-bool keel__ossl_hash_init(struct keel__ossl_hash *hash, EVP_MD *md);
-bool keel__ossl_hmac(const struct keel__ossl_hash *hash,
-		     const struct keel__ossl_part *key,
-		     const struct keel__ossl_part *text, uint8_t *out);
-bool keel__ossl_expand(const struct keel__ossl_hash *hash,
-		       const struct keel__ossl_part *prk,
-		       const struct keel__ossl_part *info, uint8_t *out,
-		       size_t len);
 int keel__ossl_hkdf_expand(enum keel_hash hash, const uint8_t *prk,
 			   size_t prk_len, const uint8_t *info, size_t info_len,
 			   uint8_t *out, size_t len);
