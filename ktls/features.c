@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel's TLS can do, in words. */
-#define _GNU_SOURCE /* strerrordesc_np(3), the thread-safe strerror(3) */
 #include <keel/offload.h>
 
 #include <errno.h>
 #include <string.h>
 
-#include "lib/base/base-private.h"
-
 #include "ktls/probe-private.h"
 
-/* Any result of a feature that has a row here is explained by it. */
+/* What a kernel without a feature says has a sentence of its own. */
 static const struct {
 	const char *name;
 	const char *text;
-	int err;	 /* what a kernel without it says, beside -EINVAL */
+	int err;	 /* what a kernel without it says */
 	const char *why; /* then */
 } rows[KEEL__KTLS_NR_FEATURES] = {
 	[KEEL__KTLS_ULP] = {"ulp", "the kernel protects records at all",

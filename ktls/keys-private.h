@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include <keel/backend.h>
-#include <keel/offload.h>
 
 #include "ktls/sys-private.h"
 
@@ -15,7 +14,6 @@
  * struct keel__ktls_cipher - one row of the kernel's ciphers
  * @name:     for people
  * @type:     TLS_CIPHER_..., the kernel's number
- * @aead:     enum keel_aead, 0 for one that no suite of keel has
  * @key_len:  bytes
  * @salt_len: bytes of the write IV that go into the salt
  * @iv_len:   bytes of the iv
@@ -24,7 +22,6 @@
 struct keel__ktls_cipher {
 	const char *name;
 	uint16_t type;
-	uint8_t aead;
 	uint8_t key_len;
 	uint8_t salt_len;
 	uint8_t iv_len;
@@ -34,9 +31,6 @@ struct keel__ktls_cipher {
 #define KEEL__KTLS_NR_CIPHERS 8
 
 extern const struct keel__ktls_cipher keel__ktls_ciphers[KEEL__KTLS_NR_CIPHERS];
-
-/* NULL if the kernel's interface has none. */
-const struct keel__ktls_cipher *keel__ktls_cipher_of(unsigned int aead);
 
 /**
  * struct keel__ktls_keys - what one direction goes on with

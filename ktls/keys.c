@@ -2,16 +2,12 @@
 /* Keys as the kernel takes them: one row a cipher, one function for all. */
 #include "ktls/keys-private.h"
 
-#include <errno.h>
+#include <endian.h>
 #include <string.h>
 
-#include "lib/base/base-private.h"
 #include "lib/base/secret-private.h"
 
 #include "ktls/uapi-private.h"
-
-#define SEQ_LEN 8
-#define EXPLICIT_NONCE_LEN 8
 
 /* Where a nonce of 12 bytes is split: RFC 5288 section 3, RFC 6655. */
 #define SPLIT .salt_len = 4, .iv_len = 8
@@ -21,25 +17,21 @@
 const struct keel__ktls_cipher keel__ktls_ciphers[KEEL__KTLS_NR_CIPHERS] = {
 	{.name = "AES-128-GCM",
 	 .type = TLS_CIPHER_AES_GCM_128,
-	 .aead = KEEL_AEAD_AES_128_GCM,
 	 .key_len = 16,
 	 SPLIT,
 	 .in_tls13 = true},
 	{.name = "AES-256-GCM",
 	 .type = TLS_CIPHER_AES_GCM_256,
-	 .aead = KEEL_AEAD_AES_256_GCM,
 	 .key_len = 32,
 	 SPLIT,
 	 .in_tls13 = true},
 	{.name = "CHACHA20-POLY1305",
 	 .type = TLS_CIPHER_CHACHA20_POLY1305,
-	 .aead = KEEL_AEAD_CHACHA20_POLY1305,
 	 .key_len = 32,
 	 WHOLE,
 	 .in_tls13 = true},
 	{.name = "AES-128-CCM",
 	 .type = TLS_CIPHER_AES_CCM_128,
-	 .aead = KEEL_AEAD_AES_128_CCM,
 	 .key_len = 16,
 	 SPLIT,
 	 .in_tls13 = true},
@@ -67,7 +59,6 @@ const struct keel__ktls_cipher keel__ktls_ciphers[KEEL__KTLS_NR_CIPHERS] = {
 union info {
 	struct tls_crypto_info head;
 	struct tls12_crypto_info_aes_gcm_256 largest;
-	struct tls12_crypto_info_chacha20_poly1305 other;
 	uint8_t bytes[sizeof(struct tls12_crypto_info_aes_gcm_256)];
 };
 
@@ -75,27 +66,16 @@ _Static_assert(sizeof(struct tls12_crypto_info_chacha20_poly1305) <=
 		       sizeof(struct tls12_crypto_info_aes_gcm_256),
 	       "there is a larger structure");
 
-const struct keel__ktls_cipher *keel__ktls_cipher_of(unsigned int aead)
-{
-	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++) {
-		if (aead && keel__ktls_ciphers[i].aead == aead)
-			return &keel__ktls_ciphers[i];
-	}
-	return NULL;
-}
-
 static uint8_t *put(uint8_t *to, const void *from, size_t len)
 {
 	memcpy(to, from, len);
 	return to + len;
 }
 
-static void put_u64(uint8_t *to, uint64_t value)
+static uint8_t *put_u64(uint8_t *to, uint64_t value)
 {
-	for (int i = 7; i >= 0; i--) {
-		to[i] = (uint8_t)value;
-		value >>= 8;
-	}
+	value = htobe64(value);
+	return put(to, &value, sizeof(value));
 }
 
 /*
@@ -109,8 +89,7 @@ static uint8_t *put_iv(uint8_t *to, const struct keel__ktls_keys *keys)
 
 	if (keys->version == KEEL_TLS1_3 || !cipher->salt_len)
 		return put(to, keys->iv + cipher->salt_len, cipher->iv_len);
-	put_u64(to, keys->dir == KEEL_TX ? keys->explicit_nonce : 0);
-	return to + EXPLICIT_NONCE_LEN;
+	return put_u64(to, keys->dir == KEEL_TX ? keys->explicit_nonce : 0);
 }
 
 /* Every structure of linux/tls.h is head, iv, key, salt, rec_seq. */
@@ -124,8 +103,8 @@ static size_t fill(union info *info, const struct keel__ktls_keys *keys)
 	end = put_iv(end, keys);
 	end = put(end, keys->key, cipher->key_len);
 	end = put(end, keys->iv, cipher->salt_len);
-	put_u64(end, keys->seq);
-	return (size_t)(end - info->bytes) + SEQ_LEN;
+	end = put_u64(end, keys->seq);
+	return (size_t)(end - info->bytes);
 }
 
 int keel__ktls_attach(const struct keel__ktls_sys *sys, int fd)

@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <string.h>
-
-#include "lib/base/base-private.h"
 
 #include "ktls/uapi-private.h"
 

@@ -16,6 +16,8 @@
 
 /* Connections of others that come first are turned away, so many times. */
 #define MAX_STRANGERS 8
+/* What is connected is accepted at once, as a rule; a busy machine lags. */
+#define ACCEPT_MS 5000
 
 static void sys_close(void *arg, int fd)
 {
@@ -73,7 +75,8 @@ static int open_listener(struct sockaddr_in *ret_addr)
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	if (!bind(fd, (struct sockaddr *)ret_addr, len) && !listen(fd, 1) &&
+	if (!bind(fd, (struct sockaddr *)ret_addr, len) &&
+	    !listen(fd, MAX_STRANGERS) &&
 	    !getsockname(fd, (struct sockaddr *)ret_addr, &len))
 		return fd;
 	err = -errno;
@@ -90,7 +93,7 @@ static int open_client(const struct sockaddr_in *addr,
 
 	if (fd < 0)
 		return -errno;
-	/* On the loopback interface this does not wait for anybody. */
+	/* The listener's queue has room: this waits for nobody. */
 	if (!connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) &&
 	    !getsockname(fd, (struct sockaddr *)ret_own, &len))
 		return fd;
@@ -102,12 +105,20 @@ static int open_client(const struct sockaddr_in *addr,
 /* The end that @own has at the listener: anybody can connect to a port. */
 static int accept_own(int listener, const struct sockaddr_in *own)
 {
+	struct pollfd pollfd = {.fd = listener, .events = POLLIN};
+
 	for (int i = 0; i < MAX_STRANGERS; i++) {
 		struct sockaddr_in peer = {.sin_family = AF_UNSPEC};
 		socklen_t len = sizeof(peer);
-		int fd = accept4(listener, (struct sockaddr *)&peer, &len,
-				 SOCK_CLOEXEC);
+		int fd;
 
+		while (poll(&pollfd, 1, ACCEPT_MS) < 0)
+			if (errno != EINTR)
+				return -errno;
+		fd = accept4(listener, (struct sockaddr *)&peer, &len,
+			     SOCK_CLOEXEC);
+		if (fd < 0 && errno == EAGAIN)
+			return -ETIMEDOUT;
 		if (fd < 0)
 			return -errno;
 		if (peer.sin_port == own->sin_port &&
