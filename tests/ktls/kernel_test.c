@@ -2,39 +2,17 @@
 /* The kernel's own TLS: that there is one, and that it carries records. */
 #include <atf-c.h>
 #include <errno.h>
-#include <linux/tls.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "ktls/sys-private.h"
+#include "ktls/uapi-private.h"
 #include "tests/support/case.h"
 #include "tests/support/check.h"
 
-/* Not in every C library's headers; the number is the kernel's. */
-#ifndef SOL_TLS
-#define SOL_TLS 282
-#endif
-
 static void loopback_pair(int fds[2])
 {
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-				   .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof(addr);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ATF_REQUIRE(listener >= 0);
-	ATF_REQUIRE_EQ(0, bind(listener, (struct sockaddr *)&addr, len));
-	ATF_REQUIRE_EQ(0, listen(listener, 1));
-	ATF_REQUIRE_EQ(0,
-		       getsockname(listener, (struct sockaddr *)&addr, &len));
-	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ATF_REQUIRE(fds[0] >= 0);
-	ATF_REQUIRE_EQ(0, connect(fds[0], (struct sockaddr *)&addr, len));
-	fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	ATF_REQUIRE(fds[1] >= 0);
-	close(listener);
+	REQUIRE_INT("pair", 0, keel__ktls_kernel.pair(NULL, fds));
 }
 
 /* A kernel without the module says ENOENT; any other answer is a failure. */
