@@ -31,6 +31,7 @@ static int on_event(struct driver *d, const struct keel_event *event)
 		fwrite(event->data, 1, event->len, stdout);
 		break;
 	case KEEL_EVENT_EOF:
+	case KEEL_EVENT_CUT:
 		n = keel_conn_close(d->conn);
 		break;
 	case KEEL_EVENT_SESSION:
@@ -74,6 +75,8 @@ static int take_ops(struct driver *d)
 			break;
 		case KEEL_OP_CLOSE:
 			return 1;
+		default:
+			break; /* opts.has_socket is for drivers that do more */
 		}
 		if (r < 0)
 			break;

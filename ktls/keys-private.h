@@ -17,6 +17,7 @@
  * @key_len:  bytes
  * @salt_len: bytes of the write IV that go into the salt
  * @iv_len:   bytes of the iv
+ * @aead:     enum keel_aead, 0 for what keel does not negotiate
  * @in_tls13: TLS 1.3 has it too; TLS 1.2 has them all
  */
 struct keel__ktls_cipher {
@@ -25,6 +26,7 @@ struct keel__ktls_cipher {
 	uint8_t key_len;
 	uint8_t salt_len;
 	uint8_t iv_len;
+	uint8_t aead;
 	bool in_tls13;
 };
 
@@ -53,6 +55,34 @@ struct keel__ktls_keys {
 	uint64_t seq;
 	uint64_t explicit_nonce;
 };
+
+/* The longest of the kernel's structures. */
+#define KEEL__KTLS_MAX_INFO 56
+
+/**
+ * struct keel__ktls_info - one direction's keys as an option of the socket
+ * @level: for setsockopt(2) and getsockopt(2), as is
+ * @name:  TLS_TX or TLS_RX
+ * @len:   bytes of @bytes
+ * @bytes: one of the structures of linux/tls.h: secret
+ */
+struct keel__ktls_info {
+	int level;
+	int name;
+	size_t len;
+	uint8_t bytes[KEEL__KTLS_MAX_INFO];
+};
+
+/* Lay out @keys; the caller clears the result with keel__secret_clear(). */
+void keel__ktls_info_fill(struct keel__ktls_info *ret_info,
+			  const struct keel__ktls_keys *keys);
+
+/* Number of the next record, as getsockopt(2) has filled @info in. */
+uint64_t keel__ktls_info_seq(const struct keel__ktls_info *info);
+
+/* The row of the kernel's cipher for a suite; NULL if it has none. */
+const struct keel__ktls_cipher *
+keel__ktls_cipher_of(const struct keel_suite *suite);
 
 /*
  * Attach the kernel's TLS to a TCP socket, which stays an ordinary one until it

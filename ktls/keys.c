@@ -17,21 +17,25 @@
 const struct keel__ktls_cipher keel__ktls_ciphers[KEEL__KTLS_NR_CIPHERS] = {
 	{.name = "AES-128-GCM",
 	 .type = TLS_CIPHER_AES_GCM_128,
+	 .aead = KEEL_AEAD_AES_128_GCM,
 	 .key_len = 16,
 	 SPLIT,
 	 .in_tls13 = true},
 	{.name = "AES-256-GCM",
 	 .type = TLS_CIPHER_AES_GCM_256,
+	 .aead = KEEL_AEAD_AES_256_GCM,
 	 .key_len = 32,
 	 SPLIT,
 	 .in_tls13 = true},
 	{.name = "CHACHA20-POLY1305",
 	 .type = TLS_CIPHER_CHACHA20_POLY1305,
+	 .aead = KEEL_AEAD_CHACHA20_POLY1305,
 	 .key_len = 32,
 	 WHOLE,
 	 .in_tls13 = true},
 	{.name = "AES-128-CCM",
 	 .type = TLS_CIPHER_AES_CCM_128,
+	 .aead = KEEL_AEAD_AES_128_CCM,
 	 .key_len = 16,
 	 SPLIT,
 	 .in_tls13 = true},
@@ -55,16 +59,21 @@ const struct keel__ktls_cipher keel__ktls_ciphers[KEEL__KTLS_NR_CIPHERS] = {
 	 SPLIT},
 };
 
-/* The largest of the kernel's structures; the others begin like it. */
-union info {
-	struct tls_crypto_info head;
-	struct tls12_crypto_info_aes_gcm_256 largest;
-	uint8_t bytes[sizeof(struct tls12_crypto_info_aes_gcm_256)];
-};
+_Static_assert(sizeof(struct tls12_crypto_info_aes_gcm_256) ==
+			       KEEL__KTLS_MAX_INFO &&
+		       sizeof(struct tls12_crypto_info_chacha20_poly1305) <=
+			       KEEL__KTLS_MAX_INFO,
+	       "the longest of the kernel's structures");
 
-_Static_assert(sizeof(struct tls12_crypto_info_chacha20_poly1305) <=
-		       sizeof(struct tls12_crypto_info_aes_gcm_256),
-	       "there is a larger structure");
+const struct keel__ktls_cipher *
+keel__ktls_cipher_of(const struct keel_suite *suite)
+{
+	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++) {
+		if (keel__ktls_ciphers[i].aead == suite->aead)
+			return &keel__ktls_ciphers[i];
+	}
+	return NULL;
+}
 
 static uint8_t *put(uint8_t *to, const void *from, size_t len)
 {
@@ -93,34 +102,49 @@ static uint8_t *put_iv(uint8_t *to, const struct keel__ktls_keys *keys)
 }
 
 /* Every structure of linux/tls.h is head, iv, key, salt, rec_seq. */
-static size_t fill(union info *info, const struct keel__ktls_keys *keys)
+void keel__ktls_info_fill(struct keel__ktls_info *ret_info,
+			  const struct keel__ktls_keys *keys)
 {
 	const struct keel__ktls_cipher *cipher = keys->cipher;
-	uint8_t *end = info->bytes + sizeof(info->head);
+	const struct tls_crypto_info head = {
+		.version = keys->version,
+		.cipher_type = cipher->type,
+	};
+	uint8_t *end = ret_info->bytes;
 
-	info->head.version = keys->version;
-	info->head.cipher_type = cipher->type;
+	ret_info->level = SOL_TLS;
+	ret_info->name = keys->dir == KEEL_TX ? TLS_TX : TLS_RX;
+	end = put(end, &head, sizeof(head));
 	end = put_iv(end, keys);
 	end = put(end, keys->key, cipher->key_len);
 	end = put(end, keys->iv, cipher->salt_len);
 	end = put_u64(end, keys->seq);
-	return (size_t)(end - info->bytes);
+	ret_info->len = (size_t)(end - ret_info->bytes);
+}
+
+uint64_t keel__ktls_info_seq(const struct keel__ktls_info *info)
+{
+	uint64_t seq;
+
+	memcpy(&seq, info->bytes + info->len - sizeof(seq), sizeof(seq));
+	return be64toh(seq);
 }
 
 int keel__ktls_attach(const struct keel__ktls_sys *sys, int fd)
 {
-	return sys->set(sys->arg, fd, IPPROTO_TCP, TCP_ULP, "tls",
-			sizeof("tls") - 1);
+	return sys->set(sys->arg, fd, IPPROTO_TCP, TCP_ULP, KEEL__KTLS_ULP_NAME,
+			sizeof(KEEL__KTLS_ULP_NAME) - 1);
 }
 
 int keel__ktls_set_keys(const struct keel__ktls_sys *sys, int fd,
 			const struct keel__ktls_keys *keys)
 {
-	union info info = {.bytes = {0}};
-	int name = keys->dir == KEEL_TX ? TLS_TX : TLS_RX;
-	int err =
-		sys->set(sys->arg, fd, SOL_TLS, name, &info, fill(&info, keys));
+	struct keel__ktls_info info;
+	int err;
 
+	keel__ktls_info_fill(&info, keys);
+	err = sys->set(sys->arg, fd, info.level, info.name, info.bytes,
+		       info.len);
 	keel__secret_clear(&info, sizeof(info));
 	return err;
 }

@@ -18,4 +18,7 @@
 #define TLS_TX_MAX_PAYLOAD_LEN 5
 #endif
 
+/* The name of the upper layer protocol, net/tls/tls_main.c. */
+#define KEEL__KTLS_ULP_NAME "tls"
+
 #endif

@@ -20,7 +20,8 @@ struct keel__pem {
 struct keel_config {
 	enum keel_role role;
 	enum keel_verify verify;
-	enum keel_offload offload;
+	uint8_t offload[2];	/* enum keel_offload: TX, RX */
+	uint64_t offload_after; /* bytes */
 	uint16_t min_version;
 	uint16_t max_version;
 	uint16_t suites[KEEL__MAX_SUITES];

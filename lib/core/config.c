@@ -47,6 +47,9 @@ static void take_all_suites(struct keel_config *config)
 	config->nr_suites = nr;
 }
 
+/* Where moving into the kernel pays: see tests/bench. */
+#define OFFLOAD_AFTER 65536
+
 int keel_config_new(enum keel_role role, struct keel_config **ret_config)
 {
 	struct keel_config *config;
@@ -59,7 +62,7 @@ int keel_config_new(enum keel_role role, struct keel_config **ret_config)
 		return -ENOMEM;
 	config->role = role;
 	config->verify = is_client ? KEEL_VERIFY_REQUIRED : KEEL_VERIFY_NONE;
-	config->offload = KEEL_OFFLOAD_AUTO;
+	config->offload_after = OFFLOAD_AFTER;
 	config->min_version = KEEL_TLS1_2;
 	config->max_version = KEEL_TLS1_3;
 	config->nr_tickets = is_client ? 0 : 1;
@@ -327,14 +330,28 @@ int keel_config_set_tickets(struct keel_config *config, unsigned int nr)
 	return 0;
 }
 
-int keel_config_set_offload(struct keel_config *config,
+int keel_config_set_offload(struct keel_config *config, unsigned int dirs,
 			    enum keel_offload policy)
 {
 	if (!begin(config))
 		return -EINVAL;
 	if ((unsigned int)policy > KEEL_OFFLOAD_OFF)
 		return refuse(config, "offload is auto, require or off");
-	config->offload = policy;
+	if (!dirs || dirs & ~(unsigned int)(KEEL_TX | KEEL_RX))
+		return refuse(config, "a direction is KEEL_TX, KEEL_RX or "
+				      "both");
+	if (dirs & KEEL_TX)
+		config->offload[0] = (uint8_t)policy;
+	if (dirs & KEEL_RX)
+		config->offload[1] = (uint8_t)policy;
+	return 0;
+}
+
+int keel_config_set_offload_after(struct keel_config *config, uint64_t bytes)
+{
+	if (!begin(config))
+		return -EINVAL;
+	config->offload_after = bytes;
 	return 0;
 }
 

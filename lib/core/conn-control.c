@@ -95,6 +95,32 @@ int keel__conn_on_alert(struct keel_conn *conn, const uint8_t *data, size_t len)
 	return keel__conn_spend(conn);
 }
 
+static void note_key_update(struct keel_conn *conn, const uint8_t *msg)
+{
+	keel__conn_mark(conn, KEEL__CONN_KU_UNSENT);
+	if (msg[KEEL__MSG_HEADER_LEN] && conn->nr_requests < UINT8_MAX)
+		conn->nr_requests++;
+	keel__conn_log(conn, KEEL_LOG_DEBUG, "key-update-sent");
+}
+
+/* The kernel gets its new keys once the message is in the socket. */
+static int queue_key_update(struct keel_conn *conn, const uint8_t *msg,
+			    size_t len)
+{
+	int r;
+
+	if (!keel__conn_has(conn, KEEL__CONN_CAN_REKEY))
+		return -EOPNOTSUPP;
+	r = keel__conn_put(conn, KEEL__RECORD_HANDSHAKE, msg, len);
+	if (r < 0)
+		return r == -ENOMEM ? r
+				    : keel__conn_give_up(conn, r,
+							 "changing our keys");
+	keel__conn_mark(conn, KEEL__CONN_KU_QUEUED);
+	note_key_update(conn, msg);
+	return 0;
+}
+
 /*
  * The keys come first: what may fail then does so before a KeyUpdate stands in
  * the queue that nobody could follow.
@@ -106,6 +132,8 @@ int keel__conn_send_key_update(struct keel_conn *conn, bool request_peer)
 	struct keel_traffic next;
 	int r;
 
+	if (keel__conn_makes_frames(conn))
+		return queue_key_update(conn, msg, sizeof(msg));
 	r = keel__traffic_next(&conn->tx, be, &next);
 	if (r >= 0)
 		r = keel__conn_put(conn, KEEL__RECORD_HANDSHAKE, msg,
@@ -117,10 +145,7 @@ int keel__conn_send_key_update(struct keel_conn *conn, bool request_peer)
 							 "changing our keys");
 	}
 	keel__traffic_take(&conn->tx, be, &next);
-	keel__conn_mark(conn, KEEL__CONN_KU_UNSENT);
-	if (request_peer && conn->nr_requests < UINT8_MAX)
-		conn->nr_requests++;
-	keel__conn_log(conn, KEEL_LOG_DEBUG, "key-update-sent");
+	note_key_update(conn, msg);
 	return 0;
 }
 
@@ -137,6 +162,11 @@ static int answer_key_update(struct keel_conn *conn)
 	    keel__conn_has(conn, KEEL__CONN_KU_UNSENT))
 		return 0;
 	r = keel__conn_send_key_update(conn, false);
+	/* The kernel has our key and takes no other: no data may follow. */
+	if (r == -EOPNOTSUPP && keel__conn_makes_frames(conn)) {
+		keel__conn_log(conn, KEEL_LOG_WARN, "offload-cannot-rekey");
+		return keel_conn_close(conn);
+	}
 	if (r < 0 && conn->state != KEEL_CONN_FAILED)
 		keel__conn_give_up(conn, r, "answer to a KeyUpdate");
 	return r;
@@ -155,9 +185,15 @@ static int on_key_update(struct keel_conn *conn, const uint8_t *msg, size_t len)
 		return keel__conn_refuse(conn, -EPROTO,
 					 KEEL_ALERT_ILLEGAL_PARAMETER,
 					 "request in a KeyUpdate");
-	r = keel__traffic_update(&conn->rx, conn->ctx->be);
-	if (r < 0)
-		return keel__conn_give_up(conn, r, "changing the peer's keys");
+	if (keel__conn_in_kernel(conn, KEEL_RX)) {
+		r = keel__conn_key_update_came(conn);
+	} else {
+		r = keel__traffic_update(&conn->rx, conn->ctx->be);
+		if (r < 0)
+			keel__conn_give_up(conn, r, "changing the peer's keys");
+	}
+	if (r < 0 || keel__conn_has(conn, KEEL__CONN_RX_CUT))
+		return r;
 	keel__conn_log(conn, KEEL_LOG_DEBUG, "key-update-received");
 	return msg[KEEL__MSG_HEADER_LEN] ? answer_key_update(conn) : 0;
 }

@@ -188,11 +188,14 @@ static int hs_done(struct keel_conn *conn)
 	if (r < 0)
 		return keel__conn_give_up(conn, r, "keys of the handshake");
 	conn->max_fragment = hs->info.max_fragment;
+	conn->dirs[0].engine = KEEL_ENGINE_USER;
+	conn->dirs[1].engine = KEEL_ENGINE_USER;
 	want_tickets(conn);
 	keel__conn_set_state(conn, KEEL_CONN_OPEN);
 	if (hs->blob.len)
 		keel__conn_tell(conn, KEEL_EVENT_SESSION);
-	return 0;
+	keel__conn_kernel_open(conn);
+	return conn->err.err;
 }
 
 void keel__conn_hs_forgo(struct keel_conn *conn)

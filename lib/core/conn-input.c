@@ -34,6 +34,7 @@ static void drop_input(struct keel_conn *conn)
 {
 	conn->in = NULL;
 	conn->in_len = 0;
+	keel__conn_unmark(conn, KEEL__CONN_IN_RECORD);
 	conn->stash_used = 0;
 	keel__buf_wipe(&conn->stash);
 }
@@ -49,21 +50,65 @@ static void release(struct keel_conn *conn)
 		drop_input(conn);
 }
 
+/* Take note of @buf. True if it is of any use. */
+static bool take_input(struct keel_conn *conn, enum keel_op_type type,
+		       void *buf, size_t len)
+{
+	if (conn->ops & 1u << type)
+		keel__conn_mark(conn, KEEL__CONN_RECV_AGAIN);
+	conn->ops = (uint16_t)(conn->ops & ~(1u << type));
+	release(conn);
+	if (!keel__conn_reads(conn) || keel__conn_has(conn, KEEL__CONN_RX_END))
+		return false;
+	conn->in = buf;
+	conn->in_len = len;
+	return true;
+}
+
+static bool has_input(const struct keel_conn *conn)
+{
+	return conn->in_len || keel__conn_has(conn, KEEL__CONN_IN_RECORD);
+}
+
 int keel_conn_input(struct keel_conn *conn, void *buf, size_t len)
 {
 	if (!conn || !buf || !len)
 		return -EINVAL;
-	if (conn->in_len)
+	if (has_input(conn))
 		return -EBUSY;
-	if (conn->ops & 1u << KEEL_OP_RECV)
-		keel__conn_mark(conn, KEEL__CONN_RECV_AGAIN);
-	conn->ops = (uint8_t)(conn->ops & ~(1u << KEEL_OP_RECV));
-	release(conn);
-	if (!keel__conn_reads(conn) || keel__conn_has(conn, KEEL__CONN_RX_END))
-		return 0;
-	conn->in = buf;
-	conn->in_len = len;
+	take_input(conn, KEEL_OP_RECV, buf, len);
 	return 0;
+}
+
+int keel_conn_input_record(struct keel_conn *conn, uint8_t type, void *buf,
+			   size_t len)
+{
+	if (!conn || !buf)
+		return -EINVAL;
+	if (!keel__conn_in_kernel(conn, KEEL_RX))
+		return -ESTALE;
+	if (has_input(conn))
+		return -EBUSY;
+	if (!take_input(conn, KEEL_OP_RECV_RECORD, buf, len))
+		return 0;
+	conn->in_type = type;
+	keel__conn_mark(conn, KEEL__CONN_IN_RECORD);
+	/* The keys are right. */
+	keel__conn_unmark(conn, KEEL__CONN_RX_RETRY);
+	return 0;
+}
+
+/* What the kernel opened has no header of its own any more. */
+static int keep_header(struct keel_conn *conn)
+{
+	uint8_t header[KEEL__FRAME_HEADER_LEN];
+
+	if (!keel__conn_has(conn, KEEL__CONN_IN_RECORD))
+		return 0;
+	keel__conn_unmark(conn, KEEL__CONN_IN_RECORD);
+	keel__frame_write(header, conn->in_type, conn->in_len);
+	return keel__buf_append(&conn->stash, header, sizeof(header),
+				UINT32_MAX);
 }
 
 ssize_t keel_conn_keep_input(struct keel_conn *conn)
@@ -73,7 +118,10 @@ ssize_t keel_conn_keep_input(struct keel_conn *conn)
 	if (!conn)
 		return -EINVAL;
 	release(conn);
-	r = keel__buf_append(&conn->stash, conn->in, conn->in_len, UINT32_MAX);
+	r = keep_header(conn);
+	if (r >= 0)
+		r = keel__buf_append(&conn->stash, conn->in, conn->in_len,
+				     UINT32_MAX);
 	if (r < 0)
 		return keel__conn_give_up(conn, -ENOMEM, "kept input");
 	conn->in = NULL;
@@ -194,6 +242,53 @@ static void refuse_record(struct keel_conn *conn, int code, uint8_t alert)
 		keel__conn_give_up(conn, code, "opening a record");
 }
 
+/* Whoever opened it. */
+static enum step handle_record(struct keel_conn *conn,
+			       struct keel__record *record,
+			       struct keel_event *ret_event)
+{
+	if (record->type == KEEL__RECORD_HANDSHAKE) {
+		keel__conn_on_handshake(conn, record->data, record->len);
+		return STEP_AGAIN;
+	}
+	/* RFC 8446 section 5.1: no other records within a message. */
+	if (keel__conn_in_message(conn))
+		keel__conn_refuse(conn, -EPROTO, KEEL_ALERT_UNEXPECTED_MESSAGE,
+				  "a record inside a handshake message");
+	else if (record->type == KEEL__RECORD_DATA)
+		return on_data(conn, record, ret_event);
+	else if (record->type == KEEL__RECORD_ALERT)
+		keel__conn_on_alert(conn, record->data, record->len);
+	else
+		keel__conn_refuse(conn, -EPROTO, KEEL_ALERT_UNEXPECTED_MESSAGE,
+				  "a record of an unexpected type");
+	return STEP_AGAIN;
+}
+
+/* The next one that the kernel opened; false if there is none. */
+static bool next_opened(struct keel_conn *conn, struct keel__record *ret_record)
+{
+	consume_stash(conn);
+	if (conn->stash.len) {
+		uint8_t *frame = keel__buf_head(&conn->stash);
+
+		ret_record->len = keel__frame_read(frame, &ret_record->type);
+		ret_record->data = frame + KEEL__FRAME_HEADER_LEN;
+		conn->stash_used =
+			(uint32_t)(KEEL__FRAME_HEADER_LEN + ret_record->len);
+		return true;
+	}
+	if (!keel__conn_has(conn, KEEL__CONN_IN_RECORD))
+		return false;
+	keel__conn_unmark(conn, KEEL__CONN_IN_RECORD);
+	ret_record->type = conn->in_type;
+	ret_record->data = conn->in;
+	ret_record->len = conn->in_len;
+	conn->in = NULL;
+	conn->in_len = 0;
+	return true;
+}
+
 static enum step open_record(struct keel_conn *conn, uint8_t *rec, size_t len,
 			     struct keel_event *ret_event)
 {
@@ -212,22 +307,7 @@ static enum step open_record(struct keel_conn *conn, uint8_t *rec, size_t len,
 				  "a record over the negotiated length");
 		return STEP_AGAIN;
 	}
-	if (record.type == KEEL__RECORD_HANDSHAKE) {
-		keel__conn_on_handshake(conn, record.data, record.len);
-		return STEP_AGAIN;
-	}
-	/* RFC 8446 section 5.1: no other records within a message. */
-	if (keel__conn_in_message(conn))
-		keel__conn_refuse(conn, -EPROTO, KEEL_ALERT_UNEXPECTED_MESSAGE,
-				  "a record inside a handshake message");
-	else if (record.type == KEEL__RECORD_DATA)
-		return on_data(conn, &record, ret_event);
-	else if (record.type == KEEL__RECORD_ALERT)
-		keel__conn_on_alert(conn, record.data, record.len);
-	else
-		keel__conn_refuse(conn, -EPROTO, KEEL_ALERT_UNEXPECTED_MESSAGE,
-				  "a record of an unexpected type");
-	return STEP_AGAIN;
+	return handle_record(conn, &record, ret_event);
 }
 
 /* Why an end of the stream is not an orderly one, by state. */
@@ -253,10 +333,37 @@ static void on_stream_end(struct keel_conn *conn)
 	keel__conn_break(conn, &err);
 }
 
-static enum step step(struct keel_conn *conn, struct keel_event *ret_event)
+/* A record, if there is one. STEP_WAIT: there is not. */
+static enum step step_record(struct keel_conn *conn,
+			     struct keel_event *ret_event)
 {
+	struct keel__record record;
 	uint8_t *rec;
 	size_t len;
+
+	if (keel__conn_in_kernel(conn, KEEL_RX))
+		return next_opened(conn, &record)
+			       ? handle_record(conn, &record, ret_event)
+			       : STEP_WAIT;
+	if (!next_record(conn, &rec, &len))
+		return conn->state == KEEL_CONN_FAILED ? STEP_AGAIN : STEP_WAIT;
+	if (conn->state > KEEL_CONN_HANDSHAKE)
+		return open_record(conn, rec, len, ret_event);
+	keel__conn_hs_record(conn, rec, len);
+	return STEP_AGAIN;
+}
+
+/* The kernel said something of the next record, and has not been answered. */
+static bool has_verdict(const struct keel_conn *conn)
+{
+	return conn->rx_err || (keel__conn_has(conn, KEEL__CONN_RX_EXPIRED) &&
+				!keel__conn_has(conn, KEEL__CONN_RX_KEYS) &&
+				!keel__conn_has(conn, KEEL__CONN_RX_RESUME));
+}
+
+static enum step step(struct keel_conn *conn, struct keel_event *ret_event)
+{
+	enum step step;
 
 	if (!keel__conn_reads(conn)) {
 		drop_input(conn);
@@ -264,17 +371,15 @@ static enum step step(struct keel_conn *conn, struct keel_event *ret_event)
 	}
 	if (keel__conn_on_message(conn))
 		return STEP_AGAIN;
-	if (next_record(conn, &rec, &len)) {
-		if (conn->state > KEEL_CONN_HANDSHAKE)
-			return open_record(conn, rec, len, ret_event);
-		keel__conn_hs_record(conn, rec, len);
-		return STEP_AGAIN;
-	}
-	if (conn->state == KEEL_CONN_FAILED)
-		return STEP_AGAIN;
-	if (!keel__conn_has(conn, KEEL__CONN_RX_END))
+	step = step_record(conn, ret_event);
+	if (step != STEP_WAIT)
+		return step;
+	if (has_verdict(conn))
+		keel__conn_record_error(conn);
+	else if (keel__conn_has(conn, KEEL__CONN_RX_END))
+		on_stream_end(conn);
+	else
 		return STEP_WAIT;
-	on_stream_end(conn);
 	return STEP_AGAIN;
 }
 

@@ -11,6 +11,22 @@
 #define ALERT_FATAL 2
 #define ALERT_LEN 2
 
+static int put_frame(struct keel_conn *conn, enum keel__record_type type,
+		     const void *data, size_t len)
+{
+	size_t room = KEEL__FRAME_HEADER_LEN + len;
+	uint8_t *to = keel__buf_reserve(&conn->out, room, KEEL__OUT_MAX);
+
+	if (!to)
+		return -ENOMEM;
+	keel__frame_write(to, (uint8_t)type, len);
+	memcpy(to + KEEL__FRAME_HEADER_LEN, data, len);
+	keel__buf_commit(&conn->out, room);
+	if (keel__conn_in_kernel(conn, KEEL_TX))
+		conn->tx.seq++;
+	return 0;
+}
+
 /* Seal @len bytes behind the queue. -ENOMEM, or what the backend returned. */
 static int seal_out(struct keel_conn *conn, enum keel__record_type type,
 		    const void *data, size_t len)
@@ -18,9 +34,12 @@ static int seal_out(struct keel_conn *conn, enum keel__record_type type,
 	const struct keel_suite *suite = conn->tx.suite;
 	size_t room = keel__record_prefix_len(suite) + len +
 		      keel__record_suffix_len(suite);
-	uint8_t *rec = keel__buf_reserve(&conn->out, room, KEEL__OUT_MAX);
+	uint8_t *rec;
 	ssize_t r;
 
+	if (keel__conn_makes_frames(conn))
+		return put_frame(conn, type, data, len);
+	rec = keel__buf_reserve(&conn->out, room, KEEL__OUT_MAX);
 	if (!rec)
 		return -ENOMEM;
 	r = keel__record_seal(&conn->tx, conn->ctx->be, (uint8_t)type, data,
@@ -38,6 +57,28 @@ int keel__conn_put(struct keel_conn *conn, enum keel__record_type type,
 	if (conn->tx.seq >= keel__aead_limit(conn->tx.suite->aead))
 		return -EKEYEXPIRED;
 	return seal_out(conn, type, data, len);
+}
+
+void keel__conn_seal_frames(struct keel_conn *conn)
+{
+	struct keel_buf frames = conn->out;
+	uint8_t type;
+	size_t len;
+	int r = 0;
+
+	conn->out = (struct keel_buf){.data = NULL};
+	while (frames.len && r >= 0) {
+		len = keel__frame_read(keel__buf_head(&frames), &type);
+		keel__buf_consume(&frames, KEEL__FRAME_HEADER_LEN);
+		r = seal_out(conn, type, keel__buf_head(&frames), len);
+		keel__buf_consume(&frames, len);
+		/* A KeyUpdate: see keel__conn_send_key_update(). */
+		if (r >= 0 && type == KEEL__RECORD_HANDSHAKE)
+			r = keel__traffic_update(&conn->tx, conn->ctx->be);
+	}
+	keel__buf_wipe(&frames);
+	if (r < 0 && conn->state != KEEL_CONN_FAILED)
+		keel__conn_give_up(conn, r, "sealing what was queued");
 }
 
 static int put_plain_alert(struct keel_conn *conn, enum keel_alert alert)
@@ -100,8 +141,7 @@ int keel_conn_key_update(struct keel_conn *conn, bool request_peer)
 	return keel__conn_send_key_update(conn, request_peer);
 }
 
-/* Records the application may still have sealed under this key. */
-static uint64_t tx_left(const struct keel_conn *conn)
+uint64_t keel__conn_tx_left(const struct keel_conn *conn)
 {
 	uint64_t limit = keel__aead_limit(conn->tx.suite->aead);
 
@@ -112,16 +152,18 @@ static uint64_t tx_left(const struct keel_conn *conn)
 }
 
 /*
- * The key is used up: change it, or where TLS 1.2 cannot, end our direction in
- * order (RFC 8446 section 5.5). That is no failure of the connection: the
+ * The key is used up: change it, or where TLS 1.2 or the kernel cannot, end our
+ * direction in order (RFC 8446 section 5.5). That is no failure of the connection: the
  * caller is told, and the peer's data still comes.
  */
 static int renew_key(struct keel_conn *conn)
 {
 	int r;
 
-	if (keel__conn_is_tls13(conn))
-		return keel__conn_send_key_update(conn, false);
+	r = keel__conn_is_tls13(conn) ? keel__conn_send_key_update(conn, false)
+				      : -EOPNOTSUPP;
+	if (r != -EOPNOTSUPP)
+		return r;
 	r = keel_conn_close(conn);
 	return r < 0 ? r : -EKEYEXPIRED;
 }
@@ -132,11 +174,20 @@ static int tx_ready(struct keel_conn *conn)
 	if (conn->state != KEEL_CONN_OPEN)
 		return -ESTALE;
 	keel__conn_hs_issue(conn);
-	return tx_left(conn) ? 0 : renew_key(conn);
+	if (keel__conn_has(conn, KEEL__CONN_KU_QUEUED))
+		return 0;
+	return keel__conn_tx_left(conn) ? 0 : renew_key(conn);
+}
+
+/* What the connection itself does comes first. */
+static bool is_blocked(const struct keel_conn *conn)
+{
+	return keel__conn_out_len(conn) || keel__conn_tx_waits(conn);
 }
 
 int keel_conn_tx_info(struct keel_conn *conn, struct keel_tx_info *ret_info)
 {
+	bool is_kernel;
 	int r;
 
 	if (!conn || !ret_info)
@@ -144,12 +195,17 @@ int keel_conn_tx_info(struct keel_conn *conn, struct keel_tx_info *ret_info)
 	r = tx_ready(conn);
 	if (r < 0)
 		return r;
+	is_kernel = keel__conn_in_kernel(conn, KEEL_TX);
 	*ret_info = (struct keel_tx_info){
-		.nr_records = keel__conn_out_len(conn) ? 0 : tx_left(conn),
-		.prefix_len = keel__record_prefix_len(conn->tx.suite),
-		.suffix_len = keel__record_suffix_len(conn->tx.suite),
 		.max_payload = keel__conn_max_payload(conn),
+		.engine = conn->dirs[0].engine,
 	};
+	if (!is_blocked(conn))
+		ret_info->nr_records = keel__conn_tx_left(conn);
+	if (!is_kernel) {
+		ret_info->prefix_len = keel__record_prefix_len(conn->tx.suite);
+		ret_info->suffix_len = keel__record_suffix_len(conn->tx.suite);
+	}
 	return 0;
 }
 
@@ -162,6 +218,19 @@ static void count_sealed(struct keel_conn *conn, size_t len)
 	conn->tx_bytes += len;
 }
 
+/* The kernel takes plaintext, and makes one record of it. */
+static ssize_t seal_one(struct keel_conn *conn, uint8_t *rec, const void *data,
+			size_t len)
+{
+	if (!keel__conn_in_kernel(conn, KEEL_TX))
+		return keel__record_seal(&conn->tx, conn->ctx->be,
+					 KEEL__RECORD_DATA, data, len, rec);
+	if (data)
+		memcpy(rec, data, len);
+	conn->tx.seq++;
+	return (ssize_t)len;
+}
+
 ssize_t keel_conn_seal(struct keel_conn *conn, uint8_t *rec, const void *data,
 		       size_t len)
 {
@@ -172,10 +241,9 @@ ssize_t keel_conn_seal(struct keel_conn *conn, uint8_t *rec, const void *data,
 	r = tx_ready(conn);
 	if (r < 0)
 		return r;
-	if (keel__conn_out_len(conn))
+	if (is_blocked(conn))
 		return -EAGAIN;
-	r = keel__record_seal(&conn->tx, conn->ctx->be, KEEL__RECORD_DATA, data,
-			      len, rec);
+	r = seal_one(conn, rec, data, len);
 	if (r < 0)
 		return keel__conn_give_up(conn, (int)r, "sealing a record");
 	count_sealed(conn, len);
@@ -210,7 +278,8 @@ ssize_t keel_conn_send(struct keel_conn *conn, const void *data, size_t len)
 		return -ESTALE;
 	while (done < len && keel__conn_out_len(conn) < KEEL__OUT_WAIT) {
 		/* The end of a TLS 1.2 key is the next call's to tell. */
-		if (done && !tx_left(conn) && !keel__conn_is_tls13(conn))
+		if (done && !keel__conn_tx_left(conn) &&
+		    !keel__conn_is_tls13(conn))
 			break;
 		n = keel__min_size(len - done, keel__conn_max_payload(conn));
 		r = send_record(conn, from + done, n);

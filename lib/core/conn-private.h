@@ -3,6 +3,9 @@
 #ifndef KEEL_CORE_CONN_PRIVATE_H
 #define KEEL_CORE_CONN_PRIVATE_H
 
+#include <endian.h>
+#include <string.h>
+
 #include <keel/conn.h>
 
 #include "lib/base/buf-private.h"
@@ -35,6 +38,26 @@
 
 #define KEEL__MSG_HEADER_LEN 4
 
+/* Of what is queued for the kernel, or kept from it: type, length (32 bits). */
+#define KEEL__FRAME_HEADER_LEN 5
+
+static inline void keel__frame_write(uint8_t *to, uint8_t type, size_t len)
+{
+	uint32_t be = htobe32((uint32_t)len);
+
+	to[0] = type;
+	memcpy(to + 1, &be, sizeof(be));
+}
+
+static inline uint32_t keel__frame_read(const uint8_t *from, uint8_t *ret_type)
+{
+	uint32_t be;
+
+	*ret_type = from[0];
+	memcpy(&be, from + 1, sizeof(be));
+	return be32toh(be);
+}
+
 /* Handshake messages that come after the handshake, RFC 8446 section 4. */
 enum keel__msg_type {
 	KEEL__MSG_HELLO_REQUEST = 0, /* RFC 5246 section 7.4.1.1 */
@@ -55,6 +78,49 @@ enum keel__conn_flag {
 	KEEL__CONN_RECV_AGAIN = 1 << 6, /* a receive has brought bytes */
 	/* Our no_renegotiation is in the queue. */
 	KEEL__CONN_NO_RENEG_UNSENT = 1 << 7,
+
+	/* The kernel's part: conn-kernel.c. */
+	KEEL__CONN_HAS_SOCKET = 1 << 8,
+	KEEL__CONN_ATTACHED = 1 << 9, /* the ULP is on the socket */
+	KEEL__CONN_CAN_REKEY = 1 << 10,
+	KEEL__CONN_JUDGED = 1 << 11,   /* dirs[].may are valid */
+	KEEL__CONN_RX_QUIET = 1 << 12, /* no receive is under way */
+	KEEL__CONN_RX_CUT = 1 << 13,   /* KEEL_EVENT_CUT */
+	KEEL__CONN_KU_QUEUED = 1
+			       << 14, /* ours, until the kernel has its keys */
+	KEEL__CONN_TX_KEYS = 1 << 15, /* the kernel is to get new ones */
+	KEEL__CONN_RX_KEYS = 1 << 16,
+	/* The kernel waits for new keys, and says -EKEYEXPIRED till then. */
+	KEEL__CONN_RX_EXPIRED = 1 << 17,
+	/* It may have tried the next record under the old ones. */
+	KEEL__CONN_RX_RETRY = 1 << 18,
+	/* Nothing can be sent until SO_ERROR has been read. */
+	KEEL__CONN_SO_ERROR = 1 << 19,
+	/* The same keys again: a KeyUpdate comes in pieces. */
+	KEEL__CONN_RX_RESUME = 1 << 20,
+	KEEL__CONN_NO_ATTACH = 1 << 21, /* the ULP was refused */
+	/* The kernel opened what stands in in, if only an empty record. */
+	KEEL__CONN_IN_RECORD = 1 << 22,
+};
+
+/* What the socket's option is that is being set or read. */
+enum keel__sockopt {
+	KEEL__SOCKOPT_NONE = 0,
+	KEEL__SOCKOPT_ERROR, /* SO_ERROR: read and cleared */
+	KEEL__SOCKOPT_ATTACH,
+	KEEL__SOCKOPT_TX,
+	KEEL__SOCKOPT_RX,
+	KEEL__SOCKOPT_GET_TX, /* how many records it made */
+	KEEL__SOCKOPT_GET_RX,
+};
+
+/* Who protects a direction, and what is to become of that. */
+struct keel__conn_dir {
+	uint8_t engine; /* enum keel_engine */
+	uint8_t reason; /* enum keel_reason */
+	uint8_t policy; /* enum keel_offload */
+	bool may;	/* the kernel has what it takes */
+	int16_t err;	/* what the kernel said */
 };
 
 /*
@@ -99,9 +165,29 @@ struct keel_conn {
 	uint8_t state;	       /* enum keel_conn_state */
 	uint8_t budget;	       /* records without data still allowed */
 	uint8_t events;	       /* 1 << enum keel_event_type: still to tell */
-	uint8_t ops;	       /* 1 << enum keel_op_type: out */
-	uint8_t flags;	       /* enum keel__conn_flag */
+	uint8_t in_type;       /* content type of in, where the kernel opens */
+	uint16_t ops;	       /* 1 << enum keel_op_type: out */
+	uint8_t frame_type;    /* of the frame at the head of fly */
+	uint8_t sockopt;       /* enum keel__sockopt: out */
+	int16_t rx_err;	       /* what the kernel said of the record to come */
+	uint32_t frame_left;   /* its bytes that are not sent yet */
+	uint32_t flags;	       /* enum keel__conn_flag */
+	struct keel__conn_dir dirs[2]; /* TX, RX */
+	struct keel__ktls_info *info;  /* while it is out */
+	uint64_t tx_asked; /* tx.seq when the kernel was asked for its own */
 };
+
+static inline struct keel__conn_dir *keel__conn_dir(struct keel_conn *conn,
+						    enum keel_dir dir)
+{
+	return &conn->dirs[dir == KEEL_RX];
+}
+
+static inline bool keel__conn_in_kernel(const struct keel_conn *conn,
+					enum keel_dir dir)
+{
+	return conn->dirs[dir == KEEL_RX].engine == KEEL_ENGINE_KERNEL;
+}
 
 static inline bool keel__conn_has(const struct keel_conn *conn,
 				  enum keel__conn_flag flag)
@@ -112,13 +198,13 @@ static inline bool keel__conn_has(const struct keel_conn *conn,
 static inline void keel__conn_mark(struct keel_conn *conn,
 				   enum keel__conn_flag flag)
 {
-	conn->flags = (uint8_t)(conn->flags | flag);
+	conn->flags |= (uint32_t)flag;
 }
 
 static inline void keel__conn_unmark(struct keel_conn *conn,
 				     enum keel__conn_flag flag)
 {
-	conn->flags = (uint8_t)(conn->flags & ~(unsigned int)flag);
+	conn->flags &= ~(uint32_t)flag;
 }
 
 static inline void keel__conn_tell(struct keel_conn *conn,
@@ -136,6 +222,13 @@ static inline bool keel__conn_is_tls13(const struct keel_conn *conn)
 static inline size_t keel__conn_max_payload(const struct keel_conn *conn)
 {
 	return conn->max_fragment ? conn->max_fragment : KEEL_MAX_PLAINTEXT;
+}
+
+/* What is queued is for the kernel to seal, or may have to be. */
+static inline bool keel__conn_makes_frames(const struct keel_conn *conn)
+{
+	return keel__conn_in_kernel(conn, KEEL_TX) ||
+	       conn->sockopt == KEEL__SOCKOPT_TX;
 }
 
 /* A record with data pays for one without: see keel__conn_spend(). */
@@ -168,6 +261,10 @@ void keel__conn_check_closed(struct keel_conn *conn);
  */
 int keel__conn_refuse(struct keel_conn *conn, int code, enum keel_alert alert,
 		      const char *site);
+
+/* The kernel cannot do what is required of it. */
+int keel__conn_decline(struct keel_conn *conn, int code, enum keel_alert alert,
+		       const char *site);
 
 /* We cannot go on: fail with internal_error. -ENOMEM or a backend's errno. */
 int keel__conn_give_up(struct keel_conn *conn, int code, const char *site);
@@ -231,11 +328,57 @@ int keel__conn_on_message(struct keel_conn *conn);
  */
 int keel__conn_send_key_update(struct keel_conn *conn, bool request_peer);
 
+/* conn-kernel.c: moving into the kernel, and keys there. */
+void keel__conn_kernel_fini(struct keel_conn *conn);
+
+/* The backend's keys are here: say what may become of each direction. */
+void keel__conn_kernel_open(struct keel_conn *conn);
+
+/* Why a direction in user space is not in the kernel, as of now. */
+enum keel_reason keel__conn_kernel_reason(const struct keel_conn *conn,
+					  enum keel_dir dir, int *ret_err);
+
+/* The wishes: rows of the table in conn-ops.c. */
+bool keel__conn_want_sockopt(struct keel_conn *conn, struct keel_op *ret_op);
+bool keel__conn_want_recv_stop(struct keel_conn *conn, struct keel_op *ret_op);
+
+/* Answers to KEEL_OP_SETSOCKOPT, KEEL_OP_GETSOCKOPT and KEEL_OP_RECV_STOP. */
+int keel__conn_sockopt_done(struct keel_conn *conn, ssize_t res);
+int keel__conn_recv_stop_done(struct keel_conn *conn, ssize_t res);
+
+/* Nothing may be sealed or sent until the kernel has been asked or told. */
+bool keel__conn_tx_waits(const struct keel_conn *conn);
+
+/* Receiving is on its way into the kernel, and no more is to be read. */
+bool keel__conn_rx_moves(const struct keel_conn *conn);
+
+/* Our KeyUpdate is in the socket: the kernel's next record has new keys. */
+void keel__conn_key_update_sent(struct keel_conn *conn);
+
+/* The peer's has come, and conn->rx has its new keys. 0, or it has failed. */
+int keel__conn_key_update_came(struct keel_conn *conn);
+
+/* The kernel cannot follow the peer's new keys. */
+void keel__conn_cut(struct keel_conn *conn);
+
+/* What the kernel said of a record, once everything before it is used up. */
+void keel__conn_record_error(struct keel_conn *conn);
+
 /* conn-output.c */
 
 /* Seal one record of our own into the queue. Does not fail the connection. */
 int keel__conn_put(struct keel_conn *conn, enum keel__record_type type,
 		   const void *data, size_t len);
+
+/* Records the application may still have sealed under this key. */
+uint64_t keel__conn_tx_left(const struct keel_conn *conn);
+
+/*
+ * While the kernel protects what is sent, or is about to, the queue holds
+ * frames: a header of type and length, and plaintext. The kernel refused:
+ * these are sealed after all.
+ */
+void keel__conn_seal_frames(struct keel_conn *conn);
 
 /* Queue an alert, sealed or in the clear as the state is. True if it could. */
 bool keel__conn_put_alert(struct keel_conn *conn, enum keel_alert alert);

@@ -58,7 +58,8 @@ void keel__conn_log(const struct keel_conn *conn, enum keel_log_level level,
 bool keel__conn_reads(const struct keel_conn *conn)
 {
 	return states[conn->state].reads &&
-	       !keel__conn_has(conn, KEEL__CONN_RX_EOF);
+	       !keel__conn_has(conn, KEEL__CONN_RX_EOF) &&
+	       !keel__conn_has(conn, KEEL__CONN_RX_CUT);
 }
 
 /*
@@ -145,6 +146,12 @@ int keel__conn_refuse(struct keel_conn *conn, int code, enum keel_alert alert,
 	return fail_with(conn, code, KEEL_ERR_SENT_ALERT, alert, site);
 }
 
+int keel__conn_decline(struct keel_conn *conn, int code, enum keel_alert alert,
+		       const char *site)
+{
+	return fail_with(conn, code, KEEL_ERR_KERNEL_TLS, alert, site);
+}
+
 int keel__conn_give_up(struct keel_conn *conn, int code, const char *site)
 {
 	return fail_with(conn, code,
@@ -157,7 +164,7 @@ int keel__conn_break(struct keel_conn *conn, const struct keel_err *err)
 	keel__err_set(&conn->err, err->err, err->origin, err->alert,
 		      err->native, err->site);
 	/* What is handed out stays: the driver may still be reading it. */
-	keel__buf_fini(&conn->out);
+	keel__buf_wipe(&conn->out);
 	keel__conn_mark(conn, KEEL__CONN_BROKEN);
 	keel__conn_set_state(conn, KEEL_CONN_FAILED);
 	return err->err;

@@ -13,8 +13,8 @@
 #define INFO_MIN_SZ sizeof(struct keel_conn_info)
 
 /* A million of them: every byte here is a megabyte there. */
-_Static_assert(sizeof(struct keel_conn) <= 480, "struct keel_conn has grown");
-_Static_assert(KEEL_EVENT_FAILED < 8 && KEEL_OP_CLOSE < 8, "bits in a byte");
+_Static_assert(sizeof(struct keel_conn) <= 512, "struct keel_conn has grown");
+_Static_assert(KEEL_EVENT_FAILED < 8, "bits in a byte");
 
 size_t keel_conn_size(void)
 {
@@ -66,6 +66,8 @@ static int copy_opts(struct keel_conn *conn, const struct keel_conn_opts *opts)
 	bool has_host = opts->host && opts->host[0];
 
 	conn->id = opts->id;
+	if (opts->has_socket)
+		keel__conn_mark(conn, KEEL__CONN_HAS_SOCKET);
 	if (conn->ctx->role != KEEL_CLIENT || (!has_host && !opts->session_len))
 		return 0;
 	hs = keel__conn_hs_get(conn);
@@ -91,6 +93,8 @@ int keel_conn_init(struct keel_conn *conn, struct keel_ctx *ctx,
 		.state = KEEL_CONN_NEW,
 		.budget = KEEL__NR_USELESS,
 		.flags = KEEL__CONN_PLAIN,
+		.dirs = {{.policy = ctx->offload[0]},
+			 {.policy = ctx->offload[1]}},
 	};
 	r = opts ? copy_opts(conn, opts) : 0;
 	if (r < 0)
@@ -104,8 +108,9 @@ void keel_conn_fini(struct keel_conn *conn)
 		return;
 	keel__conn_hs_free(conn);
 	keel__buf_wipe(&conn->stash);
-	keel__buf_fini(&conn->out);
-	keel__buf_fini(&conn->fly);
+	keel__buf_wipe(&conn->out);
+	keel__buf_wipe(&conn->fly);
+	keel__conn_kernel_fini(conn);
 	keel__traffic_clear(&conn->tx, conn->ctx->be);
 	keel__traffic_clear(&conn->rx, conn->ctx->be);
 	keel_ctx_unref(conn->ctx);
@@ -159,24 +164,22 @@ enum keel_conn_state keel_conn_get_state(const struct keel_conn *conn)
 }
 
 static struct keel_dir_info dir_info(const struct keel_conn *conn,
-				     const struct keel_traffic *t,
-				     uint64_t records, uint64_t bytes)
+				     enum keel_dir dir, uint64_t records,
+				     uint64_t bytes)
 {
+	const struct keel_traffic *t = dir == KEEL_TX ? &conn->tx : &conn->rx;
 	struct keel_dir_info info = {
-		.engine = KEEL_ENGINE_NONE,
-		.reason = KEEL_REASON_NONE,
+		.engine = conn->dirs[dir == KEEL_RX].engine,
 		.seq = t->seq,
 		.key_updates = t->key_updates,
 		.records = records,
 		.bytes = bytes,
 	};
 
-	if (!t->suite)
-		return info;
-	info.engine = KEEL_ENGINE_USER;
-	info.reason = conn->ctx->offload == KEEL_OFFLOAD_OFF
-			      ? KEEL_REASON_POLICY
-			      : KEEL_REASON_NOT_BUILT;
+	info.reason = (uint8_t)keel__conn_kernel_reason(conn, dir, &info.err);
+	/* Only the kernel knows. */
+	if (dir == KEEL_RX && info.engine == KEEL_ENGINE_KERNEL)
+		info.seq = 0;
 	return info;
 }
 
@@ -191,10 +194,8 @@ int keel_conn_get_info(const struct keel_conn *conn,
 		.state = conn->state,
 		.suite = conn->tx.suite,
 		.version = conn->tx.suite ? conn->tx.suite->version : 0,
-		.tx = dir_info(conn, &conn->tx, conn->tx_records,
-			       conn->tx_bytes),
-		.rx = dir_info(conn, &conn->rx, conn->rx_records,
-			       conn->rx_bytes),
+		.tx = dir_info(conn, KEEL_TX, conn->tx_records, conn->tx_bytes),
+		.rx = dir_info(conn, KEEL_RX, conn->rx_records, conn->rx_bytes),
 	};
 	return 0;
 }

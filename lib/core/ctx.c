@@ -171,15 +171,56 @@ static int make_be_ctx(struct keel_config *config, const struct choice *choice,
 	return r < 0 ? r : 0;
 }
 
-static int judge_wishes(struct keel_config *config)
+int keel__ctx_facts(struct keel_ctx *ctx,
+		    const struct keel__ktls_facts **ret_facts)
 {
-	/* The kernel engine is not a part of this version. */
-	if (config->offload == KEEL_OFFLOAD_REQUIRE)
-		return keel__diag_set(
-			&config->diag, -EOPNOTSUPP, KEEL_ERR_KERNEL_TLS, 0,
-			SITE, "offload is required, but %s; use auto or off",
-			keel_reason_text(KEEL_REASON_NOT_BUILT));
+	const struct keel__ktls_facts *facts =
+		atomic_load_explicit(&ctx->facts, memory_order_acquire);
+	int err;
+
+	if (!facts) {
+		err = keel__ktls_facts(&facts);
+		if (err)
+			return err;
+		atomic_store_explicit(&ctx->facts, facts, memory_order_release);
+	}
+	*ret_facts = facts;
 	return 0;
+}
+
+/* What no connection of this context could ever have is said at once. */
+static int judge_required(struct keel_config *config,
+			  const struct choice *choice, enum keel_dir dir)
+{
+	const struct keel__ktls_facts *facts;
+	enum keel_reason reason = KEEL_REASON_PROBE;
+	int why;
+	int err = keel__ktls_facts(&facts);
+
+	why = err;
+	if (!err)
+		reason = keel__ktls_judge_suites(facts, choice->suites,
+						 choice->nr_suites, dir, &why);
+	if (reason == KEEL_REASON_NONE)
+		return 0;
+	return keel__diag_set(&config->diag, -EOPNOTSUPP, KEEL_ERR_KERNEL_TLS,
+			      why, SITE,
+			      "offload of %s is required, but %s; use auto or "
+			      "off, and see \"keel probe\"",
+			      dir == KEEL_TX ? "sending" : "receiving",
+			      keel_reason_text(reason));
+}
+
+static int judge_offload(struct keel_config *config,
+			 const struct choice *choice)
+{
+	int r = 0;
+
+	if (config->offload[0] == KEEL_OFFLOAD_REQUIRE)
+		r = judge_required(config, choice, KEEL_TX);
+	if (r >= 0 && config->offload[1] == KEEL_OFFLOAD_REQUIRE)
+		r = judge_required(config, choice, KEEL_RX);
+	return r;
 }
 
 /* Backends for tests have no certificates at all. */
@@ -205,7 +246,9 @@ static struct keel_ctx *ctx_alloc(const struct keel_config *config,
 	ctx->be = keel_backend_ref_get(ref);
 	ctx->role = config->role;
 	ctx->verify = config->verify;
-	ctx->offload = config->offload;
+	ctx->offload[0] = config->offload[0];
+	ctx->offload[1] = config->offload[1];
+	ctx->offload_after = config->offload_after;
 	/* The default of one ticket is a wish, not a demand. */
 	if (ctx->be->caps & KEEL_CAP_RESUME)
 		ctx->nr_tickets = config->nr_tickets;
@@ -271,9 +314,9 @@ int keel_ctx_new(struct keel_config *config, struct keel_registry *registry,
 	if (!ret_ctx)
 		return keel__diag_set(&config->diag, -EINVAL, KEEL_ERR_USAGE, 0,
 				      SITE, "no place for the context");
-	r = judge_wishes(config);
+	r = choose(config, &choice);
 	if (r >= 0)
-		r = choose(config, &choice);
+		r = judge_offload(config, &choice);
 	if (r >= 0)
 		r = keel_registry_find(registry, config->backend,
 				       needed_caps(config, &choice),

@@ -6,9 +6,29 @@
 
 static const char *const texts[] = {
 	[KEEL_REASON_NONE] = "in the kernel, or not decided yet",
-	[KEEL_REASON_NOT_BUILT] =
-		"this version of keel cannot hand keys to the kernel",
 	[KEEL_REASON_POLICY] = "the offload policy is off",
+	[KEEL_REASON_DRIVER] = "the connection is not driven on a socket that "
+			       "the kernel could protect",
+	[KEEL_REASON_NO_ULP] = "the kernel's TLS is not loaded or not built "
+			       "(\"modprobe tls\" as root)",
+	[KEEL_REASON_CIPHER] = "the kernel's TLS does not have this cipher in "
+			       "this version and direction",
+	[KEEL_REASON_FRAGMENT] = "the peer wants shorter records than the "
+				 "kernel makes",
+	[KEEL_REASON_NO_REKEY] =
+		"the kernel cannot change keys, so a "
+		"KeyUpdate of the peer would end the connection",
+	[KEEL_REASON_THRESHOLD] = "too few bytes so far for the move to pay",
+	[KEEL_REASON_BOUNDARY] = "on its way: input in user space has to be "
+				 "used up first",
+	[KEEL_REASON_STATE] = "the socket is not connected, or its peer has "
+			      "ended already",
+	[KEEL_REASON_TAKEN] = "the socket has an upper layer protocol already",
+	[KEEL_REASON_SOCKET] = "the socket is not an ordinary TCP socket",
+	[KEEL_REASON_ATTACH] = "the kernel's TLS could not be attached to the "
+			       "socket",
+	[KEEL_REASON_KEYS] = "the kernel refused the keys",
+	[KEEL_REASON_PROBE] = "what the kernel can do could not be found out",
 };
 
 const char *keel_reason_text(unsigned int reason)

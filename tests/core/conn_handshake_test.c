@@ -143,7 +143,7 @@ CASE(handshake__tells_what_was_agreed,
 		CHECK_INT(on->name, on->version, info.version);
 		CHECK_INT(on->name, on->version, info.suite->version);
 		CHECK_INT(on->name, KEEL_ENGINE_USER, info.tx.engine);
-		CHECK_INT(on->name, KEEL_REASON_NOT_BUILT, info.tx.reason);
+		CHECK_INT(on->name, KEEL_REASON_DRIVER, info.tx.reason);
 		keel_conn_trim(pipe.server.conn);
 		CHECK_INT(on->name, true, !pipe.server.conn->hs);
 		CHECK_INT(on->name, true, !pipe.client.conn->hs);

@@ -14,6 +14,7 @@
  * @events:   those told so far, 1 << enum keel_event_type
  * @ops:      those out, 1 << enum keel_op_type
  * @send:     the one to write
+ * @recv_len: bytes to read at most; 0 for any
  */
 struct blocking {
 	struct keel_conn *conn;
@@ -23,7 +24,11 @@ struct blocking {
 	unsigned int events;
 	unsigned int ops;
 	struct keel_op send;
+	size_t recv_len;
 };
+
+/* For what is half in the socket to go on, before it is shut down. */
+#define BLOCKING_SHUTDOWN_MS 5000
 
 /*
  * Drive the connection until one of @events was told, or the socket is closed.

@@ -2,6 +2,7 @@
 /* Two connections joined by memory, and what each was told. */
 #include "tests/support/pipe.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,7 +161,7 @@ static void copy_name(char *to, size_t room, const void *from, size_t len)
 
 static void on_event(struct pipe_end *end, const struct keel_event *ev)
 {
-	static const char letters[] = "?ODSECF";
+	static const char letters[] = "?ODSEXCF";
 
 	note(end->events, sizeof(end->events), letters[ev->type]);
 	switch (ev->type) {
@@ -180,6 +181,7 @@ static void on_event(struct pipe_end *end, const struct keel_event *ev)
 		bytes_add(&end->session, ev->data, ev->len);
 		break;
 	case KEEL_EVENT_EOF:
+	case KEEL_EVENT_CUT:
 	case KEEL_EVENT_CLOSED:
 	case KEEL_EVENT_FAILED:
 		break;
@@ -233,6 +235,12 @@ static void do_op(struct pipe_end *end, const struct keel_op *op)
 		end->is_shut = true;
 		end->is_closed = true;
 		break;
+	case KEEL_OP_SETSOCKOPT:
+	case KEEL_OP_GETSOCKOPT:
+	case KEEL_OP_RECV_STOP:
+	case KEEL_OP_RECV_RECORD:
+	case KEEL_OP_SEND_RECORD:
+		die("an operation for a socket", -ENOTSOCK);
 	}
 }
 

@@ -23,7 +23,7 @@ void bytes_fini(struct bytes *bytes);
  * @wire:      bytes sent, not yet given to the peer
  * @got:       plaintext received
  * @session:   the last session blob
- * @events:    one letter an event, DATA in a row counted once: O D S E C F
+ * @events:    one letter an event, DATA in a row counted once: O D S E X C F
  * @ops:       one letter an operation in order: R W (send) S (shutdown) C
  * @alpn:      as the OPEN event had it
  * @sni:       as the OPEN event had it

@@ -10,6 +10,7 @@
 
 #include <keel/cipher.h>
 #include <keel/error.h>
+#include <keel/offload.h>
 
 KEEL_BEGIN_DECLS
 
@@ -180,14 +181,6 @@ struct keel_hs_info {
 	uint16_t max_fragment;
 	bool resumed;
 	bool peer_verified;
-};
-
-/**
- * enum keel_dir - direction, seen from this side; also a bit mask
- */
-enum keel_dir {
-	KEEL_TX = 1,
-	KEEL_RX = 2,
 };
 
 /**

@@ -250,18 +250,49 @@ KEEL_API KEEL_MUST_CHECK int keel_config_set_tickets(struct keel_config *config,
 /**
  * keel_config_set_offload() - the policy for record protection
  * @config: the configuration
+ * @dirs:   KEEL_TX, KEEL_RX, or both: the directions meant
  * @policy: an enum keel_offload
+ *
+ * KEEL_OFFLOAD_AUTO moves a direction once as many bytes went that way as
+ * keel_config_set_offload_after() says, if the kernel has the cipher; but what
+ * is received in TLS 1.3 only where the kernel can change keys.
+ * KEEL_OFFLOAD_REQUIRE moves it as soon as the handshake is done, and a
+ * connection whose direction cannot move fails with -EOPNOTSUPP.
+ * keel_conn_set_offload() decides otherwise for one connection.
  *
  * Units:     none
  * Ownership: nothing moves
  * Threads:   one
  * Blocking:  never
  * Return:    0
- * Errors:    -EINVAL  NULL configuration, not an enum keel_offload
+ * Errors:    -EINVAL  NULL configuration, no direction or an unknown one, not
+ *                     an enum keel_offload
  * Since:     0.1
  */
 KEEL_API KEEL_MUST_CHECK int keel_config_set_offload(struct keel_config *config,
+						     unsigned int dirs,
 						     enum keel_offload policy);
+
+/**
+ * keel_config_set_offload_after() - when KEEL_OFFLOAD_AUTO moves a direction
+ * @config: the configuration
+ * @bytes:  application data that went that way before; 0: at once, and the
+ *          kernel's TLS is then attached to the socket before the handshake,
+ *          when that cannot fail for want of a peer. Default: 65,536
+ *
+ * Moving costs two system calls and the kernel's own set-up of the cipher,
+ * which a connection of few bytes does not earn back.
+ *
+ * Units:     bytes
+ * Ownership: nothing moves
+ * Threads:   one
+ * Blocking:  never
+ * Return:    0
+ * Errors:    -EINVAL  NULL configuration
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int
+keel_config_set_offload_after(struct keel_config *config, uint64_t bytes);
 
 /**
  * keel_config_set_record_limit() - rekey earlier than the AEAD demands

@@ -3,6 +3,8 @@
 #ifndef KEEL_CONN_H
 #define KEEL_CONN_H
 
+#include <stdbool.h>
+
 #include <keel/config.h>
 
 KEEL_BEGIN_DECLS
@@ -48,6 +50,10 @@ enum keel_conn_state {
  *               begins: with keel_conn_init()); NULL only without verification
  * @session:     client: a session blob from an earlier KEEL_EVENT_SESSION
  * @session_len: bytes
+ * @has_socket:  the driver works on a TCP socket and does all operations of
+ *               enum keel_op_type, so that the kernel may protect records;
+ *               else only the first four are asked for, and records stay in
+ *               user space
  */
 struct keel_conn_opts {
 	size_t sz;
@@ -55,34 +61,69 @@ struct keel_conn_opts {
 	const char *host;
 	const void *session;
 	size_t session_len;
+	bool has_socket;
 };
 
 /**
  * enum keel_op_type - what a driver is asked to do on the socket
- * @KEEL_OP_RECV:     read bytes; answer with keel_conn_input(), or with
- *                    keel_conn_op_done(): 0 at end of stream, or an errno
+ * @KEEL_OP_RECV:     read bytes, at most op.len if that is not 0; answer with
+ *                    keel_conn_input(), or with keel_conn_op_done(): 0 at end
+ *                    of stream, or an errno
  * @KEEL_OP_SEND:     write op.data, op.len; answer with the count written,
  *                    which may be short, or an errno
- * @KEEL_OP_SHUTDOWN: shutdown(SHUT_WR)
+ * @KEEL_OP_SHUTDOWN: shutdown(SHUT_WR); where the kernel protects what is sent,
+ *                    when poll(2) says POLLOUT, or the last record may be cut
+ *                    off
  * @KEEL_OP_CLOSE:    close the socket and keel_conn_fini()
+ * @KEEL_OP_SETSOCKOPT: setsockopt(fd, op.level, op.name, op.data, op.len);
+ *                    answer with 0 or an errno. The data is secret
+ * @KEEL_OP_GETSOCKOPT: getsockopt(fd, op.level, op.name, op.buf) of op.len bytes;
+ *                    answer with 0 or an errno. What comes may be secret
+ * @KEEL_OP_RECV_STOP: have no KEEL_OP_RECV under way: take it back, give what it
+ *                    brought to keel_conn_input(), then answer with 0
+ * @KEEL_OP_RECV_RECORD: recvmsg(2) with room for one control message of one
+ *                    byte (SOL_TLS, TLS_GET_RECORD_TYPE); answer with
+ *                    keel_conn_input_record() whenever the control message came,
+ *                    or as KEEL_OP_RECV
+ * @KEEL_OP_SEND_RECORD: sendmsg(2) of op.data, op.len with a control message
+ *                    (SOL_TLS, TLS_SET_RECORD_TYPE) of op.record_type, once all
+ *                    that was handed out before has been sent and poll(2) says
+ *                    POLLOUT; answer as for KEEL_OP_SEND
  */
 enum keel_op_type {
 	KEEL_OP_RECV = 1,
 	KEEL_OP_SEND,
 	KEEL_OP_SHUTDOWN,
 	KEEL_OP_CLOSE,
+	KEEL_OP_SETSOCKOPT,
+	KEEL_OP_GETSOCKOPT,
+	KEEL_OP_RECV_STOP,
+	KEEL_OP_RECV_RECORD,
+	KEEL_OP_SEND_RECORD,
 };
 
 /**
  * struct keel_op - one operation
- * @type: enum keel_op_type
- * @data: KEEL_OP_SEND: valid until keel_conn_op_done()
- * @len:  bytes
+ * @type:  enum keel_op_type
+ * @data:  what to send or to set: valid until keel_conn_op_done()
+ * @buf:   KEEL_OP_GETSOCKOPT: where the value goes, as long
+ * @len:   bytes
+ * @level: of a socket's option, as is
+ * @name:  of a socket's option, as is
+ * @record_type: KEEL_OP_SEND_RECORD: content type, RFC 8446 section 5.1
+ * @is_ordered: KEEL_OP_SETSOCKOPT: only once all that was sealed or handed out
+ *         before has been sent; a driver that cannot yet answers -EAGAIN and is
+ *         asked again
  */
 struct keel_op {
 	enum keel_op_type type;
 	const void *data;
+	void *buf;
 	size_t len;
+	int level;
+	int name;
+	uint8_t record_type;
+	bool is_ordered;
 };
 
 /**
@@ -92,6 +133,11 @@ struct keel_op {
  *                      or the connection's; may be written to
  * @KEEL_EVENT_SESSION: client: ev.data, ev.len: a session blob, secret
  * @KEEL_EVENT_EOF:     the peer's close_notify: no more data comes
+ * @KEEL_EVENT_CUT:     the peer changed its keys and the kernel, which opens
+ *                      its records, cannot: no more can be read, but what was
+ *                      read is good and more can be sent. Finish, and close;
+ *                      the connection then fails with -EKEYEXPIRED, which
+ *                      keel_conn_err() says already
  * @KEEL_EVENT_CLOSED:  both directions ended in order
  * @KEEL_EVENT_FAILED:  see keel_conn_err()
  */
@@ -100,6 +146,7 @@ enum keel_event_type {
 	KEEL_EVENT_DATA,
 	KEEL_EVENT_SESSION,
 	KEEL_EVENT_EOF,
+	KEEL_EVENT_CUT,
 	KEEL_EVENT_CLOSED,
 	KEEL_EVENT_FAILED,
 };
@@ -229,7 +276,9 @@ KEEL_API KEEL_MUST_CHECK int keel_conn_next_op(struct keel_conn *conn,
  * @res:  its result: a count or 0, or a negative errno
  *
  * An errno on a receive or a send fails the connection, except -EAGAIN and
- * -EINTR, after which the operation is handed out again.
+ * -EINTR, after which the operation is handed out again. What the kernel says of
+ * a record (KEEL_OP_RECV_RECORD: -EBADMSG, -EMSGSIZE, -EINVAL, -EKEYEXPIRED) is
+ * judged in turn, behind the input that came before it.
  *
  * Units:     bytes
  * Ownership: op.data is the connection's again
@@ -237,8 +286,8 @@ KEEL_API KEEL_MUST_CHECK int keel_conn_next_op(struct keel_conn *conn,
  * Blocking:  never
  * State:     any
  * Return:    0
- * Errors:    -EINVAL  NULL connection, no such operation, KEEL_OP_RECV with a
- *                     positive @res, KEEL_OP_SEND with more than op.len
+ * Errors:    -EINVAL  NULL connection, no such operation, a receive with a
+ *                     positive @res, a send with more than op.len
  *            -ESTALE  the operation was not out
  * Since:     0.1
  */
@@ -270,6 +319,54 @@ KEEL_API KEEL_MUST_CHECK int keel_conn_op_done(struct keel_conn *conn,
  */
 KEEL_API KEEL_MUST_CHECK int keel_conn_input(struct keel_conn *conn, void *buf,
 					     size_t len);
+
+/**
+ * keel_conn_input_record() - a receive brought a record that the kernel opened
+ * @conn: the connection
+ * @type: its content type, from the control message
+ * @buf:  plaintext; several records of data may stand in it, or a part of one
+ * @len:  bytes, 0 for an empty record
+ *
+ * As keel_conn_input(), for KEEL_OP_RECV_RECORD.
+ *
+ * Units:     bytes
+ * Ownership: as keel_conn_input()
+ * Threads:   one
+ * Blocking:  never
+ * State:     the kernel opens what is received; else as keel_conn_input()
+ * Return:    0
+ * Errors:    -EINVAL  NULL argument
+ *            -EBUSY   earlier bytes are neither used up nor kept
+ *            -ESTALE  the kernel does not open this connection's records
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int keel_conn_input_record(struct keel_conn *conn,
+						    uint8_t type, void *buf,
+						    size_t len);
+
+/**
+ * keel_conn_set_offload() - another policy for this connection
+ * @conn:   the connection
+ * @dirs:   KEEL_TX, KEEL_RX, or both
+ * @policy: an enum keel_offload
+ *
+ * Counts from the next keel_conn_next_op(); a direction that the kernel has
+ * stays there. KEEL_OFFLOAD_REQUIRE moves it without waiting for
+ * keel_config_set_offload_after(), such as before a large file.
+ *
+ * Units:     none
+ * Ownership: nothing moves
+ * Threads:   one
+ * Blocking:  never
+ * State:     any
+ * Return:    0
+ * Errors:    -EINVAL  NULL connection, no direction or an unknown one, not an
+ *                     enum keel_offload
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int keel_conn_set_offload(struct keel_conn *conn,
+						   unsigned int dirs,
+						   enum keel_offload policy);
 
 /**
  * keel_conn_keep_input() - copy bytes not used up yet
@@ -310,18 +407,22 @@ KEEL_API KEEL_MUST_CHECK int keel_conn_next_event(struct keel_conn *conn,
 
 /**
  * struct keel_tx_info - how application records look now
- * @nr_records:  records that may be sealed before asking again; 0 while bytes
- *               of the connection itself wait as a KEEL_OP_SEND, which must
- *               reach the socket before any record sealed later
+ * @nr_records:  records that may be sealed before asking again; 0 while an
+ *               operation of the connection itself waits that must come before
+ *               any record sealed later
  * @prefix_len:  bytes before the payload of a record
  * @suffix_len:  bytes after it
  * @max_payload: bytes of payload a record takes at most
+ * @engine:      enum keel_engine. KEEL_ENGINE_KERNEL: keel_conn_seal() changes
+ *               nothing, there is no prefix and no suffix, and plaintext goes
+ *               into the socket
  */
 struct keel_tx_info {
 	uint64_t nr_records;
 	size_t prefix_len;
 	size_t suffix_len;
 	size_t max_payload;
+	enum keel_engine engine;
 };
 
 /**
@@ -340,9 +441,10 @@ struct keel_tx_info {
  * Return:    0
  * Errors:    -EINVAL       NULL argument
  *            -ESTALE       not OPEN
- *            -EKEYEXPIRED  the limit is reached and TLS 1.2 cannot rekey;
- *                          close_notify is queued, the connection is CLOSING
- *                          and has not failed: keel_conn_err() stays as it was
+ *            -EKEYEXPIRED  the limit is reached and TLS 1.2, or the kernel
+ *                          that has the key, cannot rekey; close_notify is
+ *                          queued, the connection is CLOSING and has not
+ *                          failed: keel_conn_err() stays as it was
  * Since:     0.1
  */
 KEEL_API KEEL_MUST_CHECK int keel_conn_tx_info(struct keel_conn *conn,
@@ -409,7 +511,7 @@ KEEL_API KEEL_MUST_CHECK ssize_t keel_conn_send(struct keel_conn *conn,
  * Return:    0
  * Errors:    -EINVAL      NULL connection
  *            -ESTALE      not OPEN
- *            -EOPNOTSUPP  TLS 1.2
+ *            -EOPNOTSUPP  TLS 1.2, or the kernel has the key and cannot rekey
  *            -ENOMEM      no memory
  * Since:     0.1
  */
@@ -525,7 +627,9 @@ KEEL_API const char *keel_conn_state_name(unsigned int state);
  * struct keel_dir_info - one direction
  * @engine:      enum keel_engine
  * @reason:      enum keel_reason, why @engine is not the kernel
- * @seq:         sequence number of the next record under the current key
+ * @err:         what the kernel answered, if that is the reason; or 0
+ * @seq:         sequence number of the next record under the current key; where
+ *               the kernel counts, an estimate for sending and 0 for receiving
  * @key_updates: times the key was updated
  * @records:     application data records
  * @bytes:       application data
@@ -533,6 +637,7 @@ KEEL_API const char *keel_conn_state_name(unsigned int state);
 struct keel_dir_info {
 	uint8_t engine;
 	uint8_t reason;
+	int err;
 	uint32_t key_updates;
 	uint64_t seq;
 	uint64_t records;

@@ -161,6 +161,9 @@ KEEL_API uint64_t keel_loop_now_ns(const struct keel_loop *loop);
  * @send_starved:   sends that waited for memory
  * @rx_bytes:       plaintext received
  * @tx_bytes:       plaintext sealed
+ * @tx_offloaded:   streams whose sending moved into the kernel
+ * @rx_offloaded:   streams whose receiving did
+ * @rekey_cuts:     of these, ended by a KeyUpdate that the kernel cannot follow
  */
 struct keel_loop_stats {
 	size_t sz;
@@ -174,6 +177,9 @@ struct keel_loop_stats {
 	uint64_t send_starved;
 	uint64_t rx_bytes;
 	uint64_t tx_bytes;
+	uint64_t tx_offloaded;
+	uint64_t rx_offloaded;
+	uint64_t rekey_cuts;
 };
 
 /**

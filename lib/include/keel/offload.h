@@ -8,9 +8,18 @@
 KEEL_BEGIN_DECLS
 
 /**
+ * enum keel_dir - direction, seen from this side; also a bit mask
+ */
+enum keel_dir {
+	KEEL_TX = 1,
+	KEEL_RX = 2,
+};
+
+/**
  * enum keel_offload - the user's wish
- * @KEEL_OFFLOAD_AUTO:    the kernel where it can, keel elsewhere (default)
- * @KEEL_OFFLOAD_REQUIRE: the kernel, or an error
+ * @KEEL_OFFLOAD_AUTO:    the kernel where it can and where that pays, keel
+ *                        elsewhere (default)
+ * @KEEL_OFFLOAD_REQUIRE: the kernel, and at once, or an error
  * @KEEL_OFFLOAD_OFF:     never the kernel
  */
 enum keel_offload {
@@ -30,11 +39,42 @@ enum keel_engine {
 
 /**
  * enum keel_reason - why a direction is not in the kernel
+ * @KEEL_REASON_NONE:      it is in the kernel, or not decided yet
+ * @KEEL_REASON_POLICY:    the policy is off
+ * @KEEL_REASON_DRIVER:    the driver did not say that it has a socket and does
+ *                         what the kernel engine asks (struct keel_conn_opts)
+ * @KEEL_REASON_NO_ULP:    no TLS in this kernel, or its module is not loaded
+ * @KEEL_REASON_CIPHER:    not in this version and direction
+ * @KEEL_REASON_FRAGMENT:  a shorter record length was negotiated (RFC 6066
+ *                         section 4), which the kernel's sending ignores
+ * @KEEL_REASON_NO_REKEY:  receiving in TLS 1.3 where the kernel takes keys once
+ * @KEEL_REASON_THRESHOLD: fewer bytes so far than keel_config_set_offload_after()
+ *                         wants
+ * @KEEL_REASON_BOUNDARY:  decided, and waiting: for a record boundary, or for
+ *                         what the application has not taken yet
+ * @KEEL_REASON_STATE:     the ULP wants a connected socket (ENOTCONN)
+ * @KEEL_REASON_TAKEN:     the socket has an upper layer protocol (EEXIST)
+ * @KEEL_REASON_SOCKET:    no TCP socket, or one of MPTCP
+ * @KEEL_REASON_ATTACH:    attaching failed otherwise
+ * @KEEL_REASON_KEYS:      the kernel refused the keys
+ * @KEEL_REASON_PROBE:     keel_offload_probe() failed: no sockets could be made
  */
 enum keel_reason {
-	KEEL_REASON_NONE = 0,  /* it is in the kernel, or not decided yet */
-	KEEL_REASON_NOT_BUILT, /* this version of keel cannot hand over */
-	KEEL_REASON_POLICY,    /* the policy is off */
+	KEEL_REASON_NONE = 0,
+	KEEL_REASON_POLICY,
+	KEEL_REASON_DRIVER,
+	KEEL_REASON_NO_ULP,
+	KEEL_REASON_CIPHER,
+	KEEL_REASON_FRAGMENT,
+	KEEL_REASON_NO_REKEY,
+	KEEL_REASON_THRESHOLD,
+	KEEL_REASON_BOUNDARY,
+	KEEL_REASON_STATE,
+	KEEL_REASON_TAKEN,
+	KEEL_REASON_SOCKET,
+	KEEL_REASON_ATTACH,
+	KEEL_REASON_KEYS,
+	KEEL_REASON_PROBE,
 };
 
 /**
