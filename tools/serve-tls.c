@@ -30,7 +30,8 @@ static int set_all(const struct keel_serve *serve, struct keel_config *config)
 		err = keel_config_set_versions(config, opts->min_version,
 					       opts->max_version);
 	if (!err)
-		err = keel_config_set_offload(config, opts->offload);
+		err = keel_config_set_offload(config, KEEL_TX | KEEL_RX,
+					      opts->offload);
 	if (!err)
 		err = keel_config_set_alpn(config, "http/1.1,http/1.0");
 	if (!err && opts->has_tickets)

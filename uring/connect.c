@@ -67,13 +67,15 @@ static int connect_stream(struct keel_loop *loop,
 			  const struct keel_connect_opts *o,
 			  struct keel_stream **ret_stream)
 {
+	struct keel_conn_opts conn = o->conn;
 	struct keel__stream_params params = {.ctx = o->ctx,
 					     .ops = o->ops,
 					     .arg = o->arg,
 					     .timeouts = &o->timeouts,
-					     .conn = &o->conn};
+					     .conn = &conn};
 	int err = keel__loop_slab(loop, o->data_len, &params.slab);
 
+	conn.has_socket = true;
 	if (!err)
 		err = open_socket(o->addr, &params.fd);
 	if (err)

@@ -191,12 +191,7 @@ static size_t next_len(struct keel_stream *stream,
 /* Files are read when the socket can take them: a slow peer costs no memory. */
 static int wait_writable(struct keel_stream *stream)
 {
-	if (keel__op_start(stream->loop, KEEL__OP_POLL, stream)) {
-		keel__stream_dirty(stream);
-		return -EAGAIN;
-	}
-	stream->pending |= 1U << KEEL__OP_POLL;
-	stream->sampled = false;
+	keel__stream_wait_writable(stream);
 	return -EAGAIN;
 }
 

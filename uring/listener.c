@@ -151,8 +151,8 @@ static void accept_failed(struct keel_listener *listener, int err)
 static void accepted(struct keel_listener *listener, int fd)
 {
 	struct keel_loop *loop = listener->loop;
-	struct keel_conn_opts conn = {.sz = sizeof(conn),
-				      .id = ++loop->next_id};
+	struct keel_conn_opts conn = {
+		.sz = sizeof(conn), .id = ++loop->next_id, .has_socket = true};
 	struct keel__stream_params params = {
 		.slab = listener->slab,
 		.ctx = listener->ctx,

@@ -34,6 +34,11 @@ static const struct {
 	{0, false},
 };
 
+static const struct keel__sock_sys kernel_sys = {
+	.set = setsockopt,
+	.get = getsockopt,
+};
+
 static uint64_t clock_now(void)
 {
 	struct timespec ts;
@@ -117,6 +122,8 @@ int keel__loop_reserve(struct keel_loop *loop)
 static int open_loop(struct keel_loop *loop)
 {
 	int err = open_ring(loop);
+
+	loop->sys = &kernel_sys;
 
 	if (err)
 		return err;

@@ -26,7 +26,12 @@ static void prep_recv(struct io_uring_sqe *sqe, void *owner)
 {
 	struct keel_stream *stream = owner;
 
-	io_uring_prep_recv_multishot(sqe, stream->fd, NULL, 0, 0);
+	if (stream->rx_kernel)
+		keel__stream_prep_records(sqe, stream);
+	else if (stream->recv_len)
+		io_uring_prep_recv(sqe, stream->fd, NULL, stream->recv_len, 0);
+	else
+		io_uring_prep_recv_multishot(sqe, stream->fd, NULL, 0, 0);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = KEEL__RX_GROUP;
 }

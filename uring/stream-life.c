@@ -88,6 +88,11 @@ uint64_t keel__stream_timer(struct keel_loop *loop, struct keel__timer *timer,
 	uint64_t next;
 
 	(void)loop;
+	if (stream->linger) {
+		stream->linger = false;
+		keel__stream_dirty(stream);
+		return phase_end(stream);
+	}
 	if (stream->deadline_ns && stream->deadline_ns <= now_ns) {
 		timed_out(stream, "deadline");
 		return KEEL__NEVER;
@@ -279,6 +284,11 @@ static void after_output(struct keel_stream *stream)
 	if (stream->closed_tx && stream->phase == KEEL__PHASE_IDLE)
 		keel__stream_set_phase(stream, KEEL__PHASE_CLOSE);
 	if (stream->want_shutdown) {
+		/* A record may be half in the socket: that is cut off. */
+		if (stream->tx_kernel && !keel__stream_is_writable(stream)) {
+			keel__stream_wait_writable(stream);
+			return;
+		}
 		stream->want_shutdown = false;
 		/* What it says tells nothing: the peer may be gone. */
 		shutdown(stream->fd, SHUT_WR);
@@ -286,7 +296,7 @@ static void after_output(struct keel_stream *stream)
 		    !keel__stream_take_ops(stream))
 			keel__stream_dirty(stream);
 	}
-	if (stream->want_gone)
+	if (stream->want_gone && !keel__stream_lingers(stream))
 		go(stream);
 }
 
@@ -305,6 +315,7 @@ static void work(struct keel_stream *stream)
 	if (keel__stream_has_op(stream, KEEL__OP_CONNECT))
 		return;
 	keel__stream_input_left(stream);
+	keel__stream_recv_stopped(stream);
 	call_on_sent(stream);
 	if (stream->aborted)
 		return;

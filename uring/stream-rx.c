@@ -49,6 +49,14 @@ static void on_eof(struct keel_stream *stream, const struct keel_event *ev)
 		keel_stream_close(stream);
 }
 
+/* What was read is all there is, and the rest of the way is as usual. */
+static void on_cut(struct keel_stream *stream, const struct keel_event *ev)
+{
+	(void)ev;
+	stream->loop->stats.rekey_cuts++;
+	keel_stream_close(stream);
+}
+
 /* The connection's operations say what follows. */
 static void on_end(struct keel_stream *stream, const struct keel_event *ev)
 {
@@ -60,7 +68,8 @@ static void (*const events[])(struct keel_stream *stream,
 			      const struct keel_event *ev) = {
 	[KEEL_EVENT_OPEN] = on_open,	   [KEEL_EVENT_DATA] = on_data,
 	[KEEL_EVENT_SESSION] = on_session, [KEEL_EVENT_EOF] = on_eof,
-	[KEEL_EVENT_CLOSED] = on_end,	   [KEEL_EVENT_FAILED] = on_end,
+	[KEEL_EVENT_CUT] = on_cut,	   [KEEL_EVENT_CLOSED] = on_end,
+	[KEEL_EVENT_FAILED] = on_end,
 };
 
 /* A pause is of data; what comes before data goes on. */
@@ -101,9 +110,18 @@ static void keep(struct keel_stream *stream)
 
 static void input(struct keel_stream *stream, uint8_t *buf, size_t len)
 {
-	int err = keel_conn_input(keel__stream_conn(stream), buf, len);
+	int err;
 
-	if (err) {
+	if (!stream->rx_kernel) {
+		err = keel_conn_input(keel__stream_conn(stream), buf, len);
+	} else {
+		err = keel__stream_opened_record(stream, buf, (int)len, &len);
+		if (!err) {
+			stream->eof = true;
+			return;
+		}
+	}
+	if (err < 0) {
 		keel__stream_end(stream, err, KEEL_ERR_USAGE, "receiving");
 		return;
 	}
@@ -114,6 +132,11 @@ static void input(struct keel_stream *stream, uint8_t *buf, size_t len)
 		stream->loop->nr_heavy++;
 	if (stream->kept || !tell_events(stream))
 		keep(stream);
+}
+
+static enum keel_op_type recv_op(const struct keel_stream *stream)
+{
+	return stream->rx_kernel ? KEEL_OP_RECV_RECORD : KEEL_OP_RECV;
 }
 
 /* The socket has no more to give, or not now. */
@@ -135,10 +158,13 @@ static void recv_ended(struct keel_stream *stream, int res)
 		break;
 	default:
 		stream->want_recv = false;
-		if (keel_conn_op_done(keel__stream_conn(stream), KEEL_OP_RECV,
-				      res))
+		if (keel_conn_op_done(keel__stream_conn(stream),
+				      recv_op(stream), res))
 			keel__stream_end(stream, res, KEEL_ERR_SYS,
 					 "receiving");
+		/* What the kernel says of a record is judged like input. */
+		if (!stream->kept)
+			stream->kept = !tell_events(stream);
 	}
 }
 
@@ -152,6 +178,9 @@ void keel__stream_recv_done(struct keel_loop *loop, void *owner,
 	if (!(cqe->flags & IORING_CQE_F_MORE)) {
 		stream->pending &= (uint16_t) ~(1U << KEEL__OP_RECV);
 		stream->cancel_recv = false;
+		/* Of one shot: the connection says what comes next. */
+		if (stream->recv_len && cqe->res > 0)
+			stream->want_recv = false;
 	}
 	if (cqe->res > 0 && !is_gone)
 		input(stream, keel__rxbufs_at(&loop->rxbufs, bid),
@@ -178,7 +207,7 @@ void keel__stream_input_left(struct keel_stream *stream)
 	/* The end of the socket comes behind everything that was in it. */
 	stream->eof = false;
 	stream->want_recv = false;
-	if (keel_conn_op_done(conn, KEEL_OP_RECV, 0))
+	if (keel_conn_op_done(conn, recv_op(stream), 0))
 		keel__stream_end(stream, -ECONNABORTED, KEEL_ERR_SYS,
 				 "end of the socket");
 	stream->kept = !tell_events(stream);
@@ -187,7 +216,7 @@ void keel__stream_input_left(struct keel_stream *stream)
 void keel__stream_arm_recv(struct keel_stream *stream)
 {
 	if (!stream->want_recv || stream->rx_full || stream->eof ||
-	    keel__stream_has_op(stream, KEEL__OP_RECV))
+	    stream->stop_recv || keel__stream_has_op(stream, KEEL__OP_RECV))
 		return;
 	if (keel__op_start(stream->loop, KEEL__OP_RECV, stream))
 		keel__stream_dirty(stream);

@@ -93,11 +93,27 @@ bool keel__stream_take_ops(struct keel_stream *stream)
 	while (keel_conn_next_op(conn, &op) == 1)
 		switch (op.type) {
 		case KEEL_OP_RECV:
+		case KEEL_OP_RECV_RECORD:
 			stream->want_recv = true;
+			stream->recv_len = (uint16_t)op.len;
 			break;
 		case KEEL_OP_SEND:
 			if (!take_send(stream, &op))
 				return false;
+			break;
+		case KEEL_OP_SEND_RECORD:
+			if (!keel__stream_send_record(stream, &op))
+				return false;
+			break;
+		case KEEL_OP_SETSOCKOPT:
+			if (!keel__stream_set_option(stream, &op))
+				return false;
+			break;
+		case KEEL_OP_GETSOCKOPT:
+			keel__stream_get_option(stream, &op);
+			break;
+		case KEEL_OP_RECV_STOP:
+			keel__stream_stop_recv(stream, &op);
 			break;
 		case KEEL_OP_SHUTDOWN:
 			stream->want_shutdown = true;
@@ -224,7 +240,7 @@ static bool is_transient(int res)
 /* A broken pipe is a peer that reset us, seen a moment later. */
 static void send_failed(struct keel_stream *stream, int res)
 {
-	if (is_transient(res))
+	if (is_transient(res) || keel__stream_send_refused(stream, res))
 		return;
 	keel__stream_end(stream, res == -EPIPE ? -ECONNRESET : res,
 			 KEEL_ERR_SYS, "send");

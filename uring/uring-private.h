@@ -43,6 +43,16 @@ enum keel__op {
 
 #define KEEL__OP_MASK UINT64_C(15)
 
+/* Room for the control message of a record that the kernel opened. */
+#define KEEL__RX_CONTROL CMSG_SPACE(1)
+
+/* The system calls on a socket that tests have fail. */
+struct keel__sock_sys {
+	int (*set)(int fd, int level, int name, const void *value,
+		   socklen_t len);
+	int (*get)(int fd, int level, int name, void *value, socklen_t *len);
+};
+
 /* A function posted from another thread. */
 struct keel__post {
 	struct keel__post *next;
@@ -52,6 +62,7 @@ struct keel__post {
 
 struct keel_loop {
 	struct io_uring ring;
+	const struct keel__sock_sys *sys;
 	struct keel__rxbufs rxbufs;
 	struct keel__txpool txpool;
 	struct keel__timers timers;
@@ -153,6 +164,7 @@ struct keel_stream {
 	uint8_t prefix_len; /* of its records, as are the next two */
 	uint8_t suffix_len;
 	uint16_t max_payload;
+	uint16_t recv_len; /* of the receive that is wanted; 0: many shots */
 	bool is_dirty : 1;
 	bool is_starved : 1;
 	bool opened : 1;
@@ -175,8 +187,12 @@ struct keel_stream {
 	bool sent_due : 1;	/* on_sent is owed */
 	bool rx_full : 1;	/* paused, and kept as much as one may */
 	bool cancel_recv : 1;
-	bool canceled : 1; /* everything that was pending */
-	bool is_rest : 1;  /* a send was cut short */
+	bool canceled : 1;  /* everything that was pending */
+	bool is_rest : 1;   /* a send was cut short */
+	bool tx_kernel : 1; /* the kernel protects what is sent */
+	bool rx_kernel : 1;
+	bool stop_recv : 1; /* the connection wants no receive under way */
+	bool linger : 1;    /* only the peer's acknowledgement is waited for */
 };
 
 /* The connection stands behind the stream, the application's bytes behind it. */
@@ -367,6 +383,36 @@ void keel__stream_send_done(struct keel_loop *loop, void *owner,
 			    const struct io_uring_cqe *cqe);
 void keel__stream_poll_done(struct keel_loop *loop, void *owner,
 			    const struct io_uring_cqe *cqe);
+
+/* stream-kernel.c */
+
+/* Do what the connection asks for. False: it must be asked again later. */
+bool keel__stream_set_option(struct keel_stream *stream,
+			     const struct keel_op *op);
+bool keel__stream_get_option(struct keel_stream *stream,
+			     const struct keel_op *op);
+bool keel__stream_stop_recv(struct keel_stream *stream,
+			    const struct keel_op *op);
+bool keel__stream_send_record(struct keel_stream *stream,
+			      const struct keel_op *op);
+/* Once no receive is under way, say so. */
+void keel__stream_recv_stopped(struct keel_stream *stream);
+bool keel__stream_is_writable(const struct keel_stream *stream);
+/* Have the ring say when it is; the stream gets a turn then. */
+void keel__stream_wait_writable(struct keel_stream *stream);
+/* Was a send refused for what was received? Then it can be tried again. */
+bool keel__stream_send_refused(struct keel_stream *stream, int res);
+/*
+ * Closing a socket with unread bytes resets the connection, and bytes that the
+ * kernel could not open cannot be read away: wait until the peer has all of
+ * ours.
+ */
+bool keel__stream_lingers(struct keel_stream *stream);
+void keel__stream_prep_records(struct io_uring_sqe *sqe,
+			       struct keel_stream *stream);
+/* What a receive of records brought: 1, 0 at the end, or a negative errno. */
+int keel__stream_opened_record(struct keel_stream *stream, uint8_t *buf,
+			       int res, size_t *ret_len);
 
 /* connect.c */
 void keel__stream_connect_done(struct keel_loop *loop, void *owner,

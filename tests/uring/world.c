@@ -271,6 +271,12 @@ static void do_ops(struct client *client)
 			shutdown(client->fd, SHUT_WR);
 			err = keel_conn_op_done(client->conn, op.type, 0);
 			break;
+		case KEEL_OP_SETSOCKOPT:
+		case KEEL_OP_GETSOCKOPT:
+		case KEEL_OP_RECV_STOP:
+		case KEEL_OP_RECV_RECORD:
+		case KEEL_OP_SEND_RECORD:
+			atf_tc_fail("an operation without has_socket");
 		case KEEL_OP_CLOSE:
 			client->is_over = true;
 			break;
@@ -298,6 +304,7 @@ static bool take_event(struct client *client)
 		client->is_eof = true;
 		break;
 	case KEEL_EVENT_SESSION:
+	case KEEL_EVENT_CUT:
 	case KEEL_EVENT_CLOSED:
 	case KEEL_EVENT_FAILED:
 		break;
