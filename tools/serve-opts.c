@@ -17,6 +17,7 @@
 #define MAX_WORKERS 1024
 #define MAX_CONNS 100000000
 #define MAX_TICKETS 8
+#define MAX_KIB UINT_MAX
 
 const char keel__serve_usage[] =
 	"usage: keel serve DIR [OPTION]...\n"
@@ -38,8 +39,11 @@ const char keel__serve_usage[] =
 	"  --handshake-timeout S    seconds for a handshake (default 10)\n"
 	"  --access-log FILE        Common Log Format; SIGUSR1 opens it anew\n"
 	"  --backend NAME           TLS library, see 'keel backends'\n"
-	"  --offload auto|require|off\n"
-	"                           let the kernel protect records\n"
+	"  --offload POLICY         let the kernel protect records: auto, "
+	"require or\n"
+	"                           off; or tx=POLICY,rx=POLICY\n"
+	"  --offload-after KIB      with auto, once so much went that way "
+	"(default 64)\n"
 	"  --tls 1.2|1.3            this version only\n"
 	"  --tickets N              session tickets sent per full handshake\n"
 	"  --help                   print this text\n"
@@ -55,6 +59,7 @@ enum option_id {
 	OPT_BACKEND,
 	OPT_ACCESS_LOG,
 	OPT_OFFLOAD,
+	OPT_OFFLOAD_AFTER,
 	OPT_TLS,
 	OPT_LIST,
 	OPT_WORKERS,
@@ -71,6 +76,7 @@ static const struct option options[] = {
 	{"backend", required_argument, NULL, OPT_BACKEND},
 	{"access-log", required_argument, NULL, OPT_ACCESS_LOG},
 	{"offload", required_argument, NULL, OPT_OFFLOAD},
+	{"offload-after", required_argument, NULL, OPT_OFFLOAD_AFTER},
 	{"tls", required_argument, NULL, OPT_TLS},
 	{"list", no_argument, NULL, OPT_LIST},
 	{"workers", required_argument, NULL, OPT_WORKERS},
@@ -110,6 +116,8 @@ static const struct {
 	 offsetof(struct keel_serve_opts, handshake_s)},
 	{OPT_TICKETS, 0, MAX_TICKETS,
 	 offsetof(struct keel_serve_opts, nr_tickets)},
+	{OPT_OFFLOAD_AFTER, 0, MAX_KIB,
+	 offsetof(struct keel_serve_opts, offload_after)},
 };
 
 static const struct {
@@ -169,15 +177,44 @@ static int take_number(int id, const char *value, struct keel_serve_opts *opts,
 	return 0;
 }
 
+/* One of the words, as far as the end or a comma. NULL: none of them. */
+static const char *skip_policy(const char *at, enum keel_offload *ret_policy)
+{
+	size_t len = strcspn(at, ",");
+
+	for (size_t i = 0; i < NR(offloads); i++) {
+		if (strlen(offloads[i].word) != len ||
+		    memcmp(offloads[i].word, at, len) != 0)
+			continue;
+		*ret_policy = offloads[i].offload;
+		return at + len;
+	}
+	return NULL;
+}
+
+/* POLICY, or tx=POLICY and rx=POLICY in any order, or one of them. */
 static int take_offload(const char *value, struct keel_serve_opts *opts)
 {
-	for (size_t i = 0; i < NR(offloads); i++) {
-		if (strcmp(offloads[i].word, value) != 0)
-			continue;
-		opts->offload = offloads[i].offload;
-		return 0;
+	const char *at = value;
+
+	if (strncmp(at, "tx=", 3) != 0 && strncmp(at, "rx=", 3) != 0) {
+		at = skip_policy(at, &opts->tx_offload);
+		opts->rx_offload = opts->tx_offload;
 	}
-	return bad_value(OPT_OFFLOAD, value, "auto, require or off");
+	while (at && *at) {
+		bool is_tx = !strncmp(at, "tx=", 3);
+
+		if (!is_tx && strncmp(at, "rx=", 3) != 0)
+			break;
+		at = skip_policy(at + 3, is_tx ? &opts->tx_offload
+					       : &opts->rx_offload);
+		if (at && *at == ',' && at[1])
+			at++;
+	}
+	if (at && !*at)
+		return 0;
+	return bad_value(OPT_OFFLOAD, value,
+			 "auto, require or off, or of these tx=...,rx=...");
 }
 
 static int take_version(const char *value, struct keel_serve_opts *opts)
@@ -217,6 +254,8 @@ static int take_option(int id, const char *value, struct keel_serve_opts *opts)
 	code = take_number(id, value, opts, &known);
 	if (id == OPT_TICKETS)
 		opts->has_tickets = true;
+	if (id == OPT_OFFLOAD_AFTER)
+		opts->has_offload_after = true;
 	return code;
 }
 
@@ -263,7 +302,6 @@ int keel__serve_parse(int argc, char **argv, struct keel_serve_opts *ret_opts)
 {
 	struct keel_serve_opts opts = {
 		.listen = DEFAULT_LISTEN,
-		.offload = KEEL_OFFLOAD_AUTO,
 		.min_version = KEEL_TLS1_2,
 		.max_version = KEEL_TLS1_3,
 	};

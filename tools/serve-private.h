@@ -36,7 +36,10 @@ struct keel_serve_opts {
 	const char *key;
 	const char *backend;
 	const char *access_log;
-	enum keel_offload offload;
+	enum keel_offload tx_offload;
+	enum keel_offload rx_offload;
+	unsigned int offload_after; /* KiB */
+	bool has_offload_after;
 	uint16_t min_version;
 	uint16_t max_version;
 	unsigned int nr_workers;

@@ -30,8 +30,14 @@ static int set_all(const struct keel_serve *serve, struct keel_config *config)
 		err = keel_config_set_versions(config, opts->min_version,
 					       opts->max_version);
 	if (!err)
-		err = keel_config_set_offload(config, KEEL_TX | KEEL_RX,
-					      opts->offload);
+		err = keel_config_set_offload(config, KEEL_TX,
+					      opts->tx_offload);
+	if (!err)
+		err = keel_config_set_offload(config, KEEL_RX,
+					      opts->rx_offload);
+	if (!err && opts->has_offload_after)
+		err = keel_config_set_offload_after(
+			config, (uint64_t)opts->offload_after * 1024);
 	if (!err)
 		err = keel_config_set_alpn(config, "http/1.1,http/1.0");
 	if (!err && opts->has_tickets)
