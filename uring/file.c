@@ -240,6 +240,14 @@ static bool has_record(const struct keel_stream *stream)
 	return tx && tx->tail - tx->head >= KEEL__TX_PAYLOAD;
 }
 
+/* Nothing is on its way that the file would overtake. */
+static bool is_flushed(const struct keel_stream *stream)
+{
+	const struct keel__txbuf *tx = stream->tx;
+
+	return !tx || tx->head == tx->tail;
+}
+
 int keel__file_fill(struct keel_stream *stream)
 {
 	struct keel_tx_info info;
@@ -248,6 +256,11 @@ int keel__file_fill(struct keel_stream *stream)
 
 	if (has_record(stream))
 		return -EAGAIN;
+	if (stream->tx_kernel && !stream->file_uncached && is_flushed(stream)) {
+		err = keel__file_splice(stream);
+		if (err != -EOPNOTSUPP)
+			return err;
+	}
 	err = seal_full(stream);
 	if (err || !stream->file)
 		return err;

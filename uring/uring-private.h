@@ -427,6 +427,8 @@ void keel__stream_connect_done(struct keel_loop *loop, void *owner,
  * failed.
  */
 int keel__file_fill(struct keel_stream *stream);
+/* The same by sendfile(2); -EOPNOTSUPP: that would wait for a disk. */
+int keel__file_splice(struct keel_stream *stream);
 void keel__file_prep(struct io_uring_sqe *sqe, void *owner);
 void keel__file_read_done(struct keel_loop *loop, void *owner,
 			  const struct io_uring_cqe *cqe);

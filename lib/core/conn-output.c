@@ -250,6 +250,22 @@ ssize_t keel_conn_seal(struct keel_conn *conn, uint8_t *rec, const void *data,
 	return r;
 }
 
+/* A record may have been begun before, and be ended later. */
+int keel_conn_note_sent(struct keel_conn *conn, size_t len)
+{
+	size_t nr = len / KEEL_MAX_PLAINTEXT + 1;
+
+	if (!conn)
+		return -EINVAL;
+	if (conn->state != KEEL_CONN_OPEN ||
+	    !keel__conn_in_kernel(conn, KEEL_TX))
+		return -ESTALE;
+	conn->tx.seq += nr;
+	count_sealed(conn, len);
+	conn->tx_records += nr - 1;
+	return 0;
+}
+
 static int send_record(struct keel_conn *conn, const uint8_t *data, size_t len)
 {
 	int r = tx_ready(conn);

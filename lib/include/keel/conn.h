@@ -497,6 +497,29 @@ KEEL_API KEEL_MUST_CHECK ssize_t keel_conn_send(struct keel_conn *conn,
 						const void *data, size_t len);
 
 /**
+ * keel_conn_note_sent() - application data went into the socket by itself
+ * @conn: the connection; keel_conn_tx_info() has allowed records
+ * @len:  its length
+ *
+ * Where the kernel protects what is sent, data may go into the socket by any
+ * system call, such as sendfile(2); this counts it for the key's limit and for
+ * keel_conn_get_info(). Between keel_conn_tx_info() and this call no more may
+ * be sent than its nr_records times max_payload.
+ *
+ * Units:     bytes
+ * Ownership: nothing moves
+ * Threads:   one
+ * Blocking:  never
+ * State:     OPEN
+ * Return:    0
+ * Errors:    -EINVAL  NULL connection
+ *            -ESTALE  not OPEN, or the kernel does not protect what is sent
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int keel_conn_note_sent(struct keel_conn *conn,
+						 size_t len);
+
+/**
  * keel_conn_key_update() - change our sending keys (RFC 8446 section 4.6.3)
  * @conn:         the connection
  * @request_peer: ask the peer to change its keys too
