@@ -51,16 +51,20 @@ static ssize_t sent(struct keel_stream *stream, ssize_t n)
 	return n;
 }
 
-/* What was sent before the file begins the record that the file goes on with. */
+/*
+ * What was sent before the file begins the record that a short file ends. Before
+ * a long one it has its own: the kernel is quicker with records of whole pages.
+ */
 static int send_open(struct keel_stream *stream)
 {
 	struct keel__txbuf *tx = stream->tx;
+	int more = stream->file_left < KEEL_MAX_PLAINTEXT ? MSG_MORE : 0;
 	ssize_t n;
 
 	if (!tx || !tx->open_len)
 		return 0;
 	n = sent(stream, send(stream->fd, tx->data + tx->tail, tx->open_len,
-			      MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
+			      MSG_DONTWAIT | MSG_NOSIGNAL | more));
 	if (n < 0)
 		return (int)n;
 	explicit_bzero(tx->data + tx->tail, (size_t)n);

@@ -221,9 +221,12 @@ bool keel__stream_send_refused(struct keel_stream *stream, int res)
 bool keel__stream_lingers(struct keel_stream *stream)
 {
 	struct keel_loop *loop = stream->loop;
+	bool is_failed = keel_conn_get_state(keel__stream_conn(stream)) ==
+			 KEEL_CONN_FAILED;
 	int len = 0;
 
-	if (!stream->rx_kernel || loop->now_ns >= stream->phase_ns ||
+	if (!stream->rx_kernel || !is_failed ||
+	    loop->now_ns >= stream->phase_ns ||
 	    stream->phase != KEEL__PHASE_CLOSE ||
 	    ioctl(stream->fd, SIOCOUTQ, &len) < 0 || !len)
 		return false;

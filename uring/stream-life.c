@@ -211,7 +211,7 @@ static void finish(struct keel_stream *stream)
 	struct keel_err cut = {
 		.err = stream->cut ? -EKEYEXPIRED : 0,
 		.origin = KEEL_ERR_USAGE,
-		.site = "the AEAD limit is reached, and TLS 1.2 has no KeyUpdate",
+		.site = "our key is at its end, and TLS 1.2 or the kernel has no KeyUpdate",
 	};
 
 	if (stream->pending) {
