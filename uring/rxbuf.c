@@ -46,6 +46,11 @@ int keel__rxbufs_init(struct keel__rxbufs *bufs, struct io_uring *ring,
 		keel__rxbufs_fini(bufs);
 		return -ENOMEM;
 	}
+	/*
+	 * A quiet loop gives its pages back, and the next byte that comes must
+	 * not clear two megabytes. Nobody minds a kernel without huge pages.
+	 */
+	(void)madvise(bufs->mem, mem_len(bufs), MADV_NOHUGEPAGE);
 	io_uring_buf_ring_init(bufs->ring);
 	reg.ring_addr = (uintptr_t)bufs->ring;
 	err = io_uring_register_buf_ring(ring, &reg, 0);
