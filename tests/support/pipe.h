@@ -16,6 +16,8 @@ void bytes_add(struct bytes *bytes, const void *data, size_t len);
 void bytes_drop(struct bytes *bytes, size_t len);
 void bytes_fini(struct bytes *bytes);
 
+struct fake_ktls;
+
 /**
  * struct pipe_end - one of the two
  * @conn:      the connection; NULL after the pipe's end
@@ -24,7 +26,8 @@ void bytes_fini(struct bytes *bytes);
  * @got:       plaintext received
  * @session:   the last session blob
  * @events:    one letter an event, DATA in a row counted once: O D S E X C F
- * @ops:       one letter an operation in order: R W (send) S (shutdown) C
+ * @ops:       one letter an operation in order: R W (send) S (shutdown) C, and
+ *             on a socket o and g (options), Q (no receive), r w (of records)
  * @alpn:      as the OPEN event had it
  * @sni:       as the OPEN event had it
  * @version:   as the OPEN event had it
@@ -37,6 +40,13 @@ void bytes_fini(struct bytes *bytes);
  * @is_told:   the peer's end of stream was delivered
  * @wants_recv: a RECV is out
  * @is_deaf:   nothing is given to this end
+ * @sock:      what it works on, if that can do TLS; or NULL: bytes only
+ * @recv_len:  bytes that the RECV takes at most; 0 for any
+ * @wants_record: a RECV_RECORD is out
+ * @late_name: an option of the socket that is not set or read before
+ *             pipe_end_release(); 0 for none
+ * @held:      that operation; type 0 for none
+ * @nr_again:  ordered options that are put off first
  */
 struct pipe_end {
 	struct keel_conn *conn;
@@ -58,6 +68,12 @@ struct pipe_end {
 	bool is_told;
 	bool wants_recv;
 	bool is_deaf;
+	struct fake_ktls *sock;
+	size_t recv_len;
+	bool wants_record;
+	int late_name;
+	struct keel_op held;
+	unsigned int nr_again;
 };
 
 struct conn_pipe {
@@ -97,9 +113,17 @@ void pipe_init(struct conn_pipe *pipe, struct keel_ctx *client,
 	       struct keel_ctx *server);
 void pipe_fini(struct conn_pipe *pipe);
 
+/* The same on sockets that can do TLS; NULL for an end without one. */
+void pipe_init_socks(struct conn_pipe *pipe, struct keel_ctx *client,
+		     struct keel_ctx *server, struct fake_ktls *client_sock,
+		     struct fake_ktls *server_sock);
+
 /* All in one: contexts of @row, connections, and the handshake done. */
 void pipe_open(struct conn_pipe *pipe, const struct pipe_row *row,
 	       void (*tune)(struct keel_config *config));
+
+/* Do what @late_name has put off, and put no more off. */
+void pipe_end_release(struct pipe_end *end);
 
 /* Start what an end wants started. True if anything was. */
 bool pipe_end_ops(struct pipe_end *end);
