@@ -412,9 +412,16 @@ static void tx_done(struct keel_conn *conn, int res)
 	keel__conn_unmark(conn, KEEL__CONN_TX_KEYS);
 	keel__conn_unmark(conn, KEEL__CONN_KU_QUEUED);
 	if (res < 0 && is_first) {
-		/* Nothing is lost: what came meanwhile is sealed by us. */
-		refused(conn, KEEL_TX, KEEL_REASON_KEYS, res);
+		/*
+		 * Nothing is lost: what came meanwhile is sealed by us, except
+		 * what only the kernel was to seal. An alert goes behind that.
+		 */
+		if (keel__conn_dir(conn, KEEL_TX)->policy ==
+			    KEEL_OFFLOAD_REQUIRE &&
+		    conn->state != KEEL_CONN_FAILED)
+			keel__buf_wipe(&conn->out);
 		keel__conn_seal_frames(conn);
+		refused(conn, KEEL_TX, KEEL_REASON_KEYS, res);
 	} else if (res < 0) {
 		lost_tx(conn, res);
 	} else {

@@ -127,8 +127,339 @@ CASE(kernel__data, "Bytes of any number come through, whoever protects which "
 		}
 }
 
+/* What is changed, and what is then said of both directions of a client. */
+struct why_row {
+	const char *name;
+	uint16_t version; /* 0 for both */
+	struct kernel_setup setup;
+	void (*spoil)(struct kernel_pipe *kp);
+	enum keel_reason tx;
+	enum keel_reason rx;
+	int tx_err;
+	int rx_err;
+	bool is_early; /* known before the handshake tells the cipher */
+};
+
+static void no_ulp(struct kernel_pipe *kp)
+{
+	kp->facts.features[KEEL__KTLS_ULP] = -ENOENT;
+}
+
+static void no_cipher(struct kernel_pipe *kp)
+{
+	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++)
+		for (size_t k = 0; k < KEEL__KTLS_NR_USES; k++)
+			kp->facts.ciphers[i][k] = -ENOENT;
+}
+
+static void no_rx_cipher(struct kernel_pipe *kp)
+{
+	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++) {
+		kp->facts.ciphers[i][1] = -EINVAL;
+		kp->facts.ciphers[i][3] = -EINVAL;
+	}
+}
+
+#define WHY_ALL .ends = KERNEL_CLIENT, .dirs = KERNEL_BOTH
+
+static const struct why_row whys[] = {
+	{.name = "policy",
+	 .is_early = true,
+	 .setup = {.ends = KERNEL_CLIENT},
+	 .tx = KEEL_REASON_POLICY,
+	 .rx = KEEL_REASON_POLICY},
+	{.name = "driver",
+	 .is_early = true,
+	 .setup = {.dirs = KERNEL_BOTH},
+	 .tx = KEEL_REASON_DRIVER,
+	 .rx = KEEL_REASON_DRIVER},
+	{.name = "no ULP",
+	 .is_early = true,
+	 .setup = {WHY_ALL},
+	 .spoil = no_ulp,
+	 .tx = KEEL_REASON_NO_ULP,
+	 .rx = KEEL_REASON_NO_ULP,
+	 .tx_err = -ENOENT,
+	 .rx_err = -ENOENT},
+	{.name = "cipher",
+	 .setup = {WHY_ALL},
+	 .spoil = no_cipher,
+	 .tx = KEEL_REASON_CIPHER,
+	 .rx = KEEL_REASON_CIPHER,
+	 .tx_err = -ENOENT,
+	 .rx_err = -ENOENT},
+	{.name = "cipher one way",
+	 .setup = {.ends = KERNEL_CLIENT, .dirs = KEEL_RX},
+	 .spoil = no_rx_cipher,
+	 .tx = KEEL_REASON_POLICY,
+	 .rx = KEEL_REASON_CIPHER,
+	 .rx_err = -EINVAL},
+	{.name = "no new keys",
+	 .version = KEEL_TLS1_3,
+	 .setup = {.ends = KERNEL_CLIENT, .dirs = KEEL_RX, .no_rekey = true},
+	 .tx = KEEL_REASON_POLICY,
+	 .rx = KEEL_REASON_NO_REKEY,
+	 .rx_err = -EBUSY},
+	{.name = "threshold",
+	 .is_early = true,
+	 .setup = {WHY_ALL, .after = 1000000},
+	 .tx = KEEL_REASON_THRESHOLD,
+	 .rx = KEEL_REASON_THRESHOLD},
+};
+
+CASE(kernel__why_not, "Each reason for staying in user space is told, and then "
+		      "nothing is different")
+{
+	kernel_pattern(data, 20000);
+	for (size_t i = 0; i < KEEL__ARRAY_LEN(whys); i++)
+		for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+			const struct why_row *why = &whys[i];
+			struct kernel_setup setup = why->setup;
+			const struct pipe_end *end;
+			struct kernel_pipe kp;
+
+			if (why->version && why->version != on->version)
+				continue;
+			name_of(on->name, why->name, 0);
+			setup.row = on;
+			kernel_pipe_init(&kp, &setup);
+			if (why->spoil)
+				why->spoil(&kp);
+			pipe_run(&kp.pipe);
+			end = &kp.pipe.client;
+			check_both_ways(&kp, label, 20000);
+			CHECK_INT(label, why->tx,
+				  kernel_info(end, KEEL_TX).reason);
+			CHECK_INT(label, why->tx_err,
+				  kernel_info(end, KEEL_TX).err);
+			CHECK_INT(label, why->rx,
+				  kernel_info(end, KEEL_RX).reason);
+			CHECK_INT(label, why->rx_err,
+				  kernel_info(end, KEEL_RX).err);
+			CHECK_INT(label, !why->is_early, kp.client.is_attached);
+			CHECK_INT(label, 0, kp.client.tx.nr_sets);
+			CHECK_INT(label, 0, kp.client.rx.nr_sets);
+			CHECK_INT(label, true, !strpbrk(end->ops, "Qrw"));
+			check_close(&kp, label);
+			kernel_pipe_fini(&kp);
+		}
+}
+
+CASE(kernel__short_records, "A peer that wants short records keeps sending, "
+			    "and not receiving, out of the kernel")
+{
+	for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+		const struct kernel_setup setup = {
+			.row = on,
+			.ends = KERNEL_CLIENT,
+			.dirs = KERNEL_BOTH,
+			.after = 1,
+		};
+		struct kernel_pipe kp;
+		struct keel_conn *conn;
+
+		kernel_pipe_open(&kp, &setup);
+		conn = kp.pipe.client.conn;
+		/* As if it had been negotiated: the policy is asked again. */
+		conn->max_fragment = 512;
+		kp.pipe.server.conn->max_fragment = 512;
+		REQUIRE_INT(on->name, 0,
+			    keel_conn_set_offload(conn, KERNEL_BOTH,
+						  KEEL_OFFLOAD_AUTO));
+		check_both_ways(&kp, on->name, 5000);
+		CHECK_INT(on->name, KEEL_REASON_FRAGMENT,
+			  kernel_info(&kp.pipe.client, KEEL_TX).reason);
+		CHECK_INT(on->name, KEEL_ENGINE_KERNEL,
+			  kernel_info(&kp.pipe.client, KEEL_RX).engine);
+		kernel_pipe_fini(&kp);
+	}
+}
+
+CASE(kernel__threshold, "A direction moves with the first record behind the "
+			"bytes that it takes")
+{
+	for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+		const struct kernel_setup setup = {
+			.row = on,
+			.ends = KERNEL_CLIENT,
+			.dirs = KERNEL_BOTH,
+			.after = 5000,
+		};
+		struct kernel_pipe kp;
+
+		kernel_pattern(data, 5000);
+		kernel_pipe_open(&kp, &setup);
+		CHECK_INT(on->name, false, kp.client.is_attached);
+		check_both_ways(&kp, on->name, 4999);
+		CHECK_INT(on->name, false, kp.client.is_attached);
+		check_way(&kp, on->name, &kp.pipe.client, 1);
+		CHECK_INT(on->name, KEEL_ENGINE_KERNEL,
+			  kernel_info(&kp.pipe.client, KEEL_TX).engine);
+		CHECK_INT(on->name, KEEL_REASON_THRESHOLD,
+			  kernel_info(&kp.pipe.client, KEEL_RX).reason);
+		check_way(&kp, on->name, &kp.pipe.server, 1);
+		CHECK_INT(on->name, KEEL_ENGINE_KERNEL,
+			  kernel_info(&kp.pipe.client, KEEL_RX).engine);
+		check_both_ways(&kp, on->name, 5000);
+		check_close(&kp, on->name);
+		kernel_pipe_fini(&kp);
+	}
+}
+
+CASE(kernel__require_in_vain, "What is required and cannot be had fails, and "
+			      "the peer is told")
+{
+	for (size_t i = 0; i < KEEL__ARRAY_LEN(whys); i++)
+		for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+			const struct why_row *why = &whys[i];
+			struct kernel_setup setup = why->setup;
+			const struct keel_err *err;
+			struct kernel_pipe kp;
+
+			/* Required, it is not asked for new keys or bytes. */
+			if (why->rx == KEEL_REASON_POLICY ||
+			    why->rx == KEEL_REASON_NO_REKEY || setup.after)
+				continue;
+			name_of(on->name, why->name, 0);
+			setup.row = on;
+			setup.policy = KEEL_OFFLOAD_REQUIRE;
+			kernel_pipe_init(&kp, &setup);
+			if (why->spoil)
+				why->spoil(&kp);
+			/* Only the client: the server's own would do as well. */
+			kp.pipe.server.conn->dirs[0].policy = KEEL_OFFLOAD_OFF;
+			kp.pipe.server.conn->dirs[1].policy = KEEL_OFFLOAD_OFF;
+			pipe_run(&kp.pipe);
+			err = keel_conn_err(kp.pipe.client.conn);
+			CHECK_INT(label, -EOPNOTSUPP, err->err);
+			CHECK_INT(label, KEEL_ERR_KERNEL_TLS, err->origin);
+			CHECK_STR(label, keel_reason_text(why->rx), err->site);
+			CHECK_STR(label, "F", kp.pipe.client.events);
+			CHECK_INT(label, KEEL_ALERT_INTERNAL_ERROR,
+				  keel_conn_err(kp.pipe.server.conn)->alert);
+			CHECK_INT(label, true, kp.pipe.client.is_closed);
+			kernel_pipe_fini(&kp);
+		}
+}
+
+/* A call that fails, when, and what is said of both directions then. */
+static const struct {
+	const char *name;
+	enum fake_step step;
+	int err;
+	enum keel_reason tx;
+	enum keel_reason rx;
+} steps[] = {
+	{"attach, no module", FAKE_ATTACH, -ENOENT, KEEL_REASON_NO_ULP,
+	 KEEL_REASON_NO_ULP},
+	{"attach, not connected", FAKE_ATTACH, -ENOTCONN, KEEL_REASON_STATE,
+	 KEEL_REASON_STATE},
+	{"attach, taken", FAKE_ATTACH, -EEXIST, KEEL_REASON_TAKEN,
+	 KEEL_REASON_TAKEN},
+	{"attach, MPTCP", FAKE_ATTACH, -EOPNOTSUPP, KEEL_REASON_SOCKET,
+	 KEEL_REASON_SOCKET},
+	{"attach, no socket", FAKE_ATTACH, -ENOTSOCK, KEEL_REASON_SOCKET,
+	 KEEL_REASON_SOCKET},
+	{"attach, other", FAKE_ATTACH, -EPERM, KEEL_REASON_ATTACH,
+	 KEEL_REASON_ATTACH},
+	{"keys to send", FAKE_TX_KEYS, -ENOENT, KEEL_REASON_KEYS,
+	 KEEL_REASON_NONE},
+	{"keys to receive", FAKE_RX_KEYS, -EINVAL, KEEL_REASON_NONE,
+	 KEEL_REASON_KEYS},
+};
+
+static void check_refused(const char *name, const struct pipe_end *end,
+			  enum keel_dir dir, enum keel_reason reason, int err)
+{
+	struct keel_dir_info info = kernel_info(end, dir);
+
+	CHECK_INT(name, reason, info.reason);
+	CHECK_INT(name, reason ? err : 0, info.err);
+	CHECK_INT(name, reason ? KEEL_ENGINE_USER : KEEL_ENGINE_KERNEL,
+		  info.engine);
+}
+
+CASE(kernel__step_fails,
+     "Whatever the kernel refuses, early or late, keel goes "
+     "on by itself and no byte is lost")
+{
+	static const uint64_t afters[] = {0, 5000};
+
+	kernel_pattern(data, 70000);
+	for (size_t i = 0; i < KEEL__ARRAY_LEN(steps) * 2; i++)
+		for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+			size_t row = i / 2;
+			const struct kernel_setup setup = {
+				.row = on,
+				.ends = KERNEL_SERVER,
+				.dirs = KERNEL_BOTH,
+				.after = afters[i % 2],
+			};
+			const struct pipe_end *end;
+			struct kernel_pipe kp;
+
+			name_of(on->name, steps[row].name, afters[i % 2]);
+			kernel_pipe_init(&kp, &setup);
+			end = &kp.pipe.server;
+			kp.server.fail[steps[row].step] = steps[row].err;
+			pipe_run(&kp.pipe);
+			check_both_ways(&kp, label, 5000);
+			check_both_ways(&kp, label, 70000);
+			check_refused(label, end, KEEL_TX, steps[row].tx,
+				      steps[row].err);
+			check_refused(label, end, KEEL_RX, steps[row].rx,
+				      steps[row].err);
+			check_close(&kp, label);
+			kernel_pipe_fini(&kp);
+		}
+}
+
+CASE(kernel__required_step_fails,
+     "Whatever the kernel refuses of what is required is the connection's "
+     "error, and the peer is told")
+{
+	for (size_t i = 0; i < KEEL__ARRAY_LEN(steps); i++)
+		for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+			const struct kernel_setup setup = {
+				.row = on,
+				.ends = KERNEL_SERVER,
+				.dirs = KERNEL_BOTH,
+				.policy = KEEL_OFFLOAD_REQUIRE,
+			};
+			const struct keel_err *err;
+			struct kernel_pipe kp;
+
+			name_of(on->name, steps[i].name, 0);
+			kernel_pipe_init(&kp, &setup);
+			kp.server.fail[steps[i].step] = steps[i].err;
+			/* Only the server. */
+			kp.pipe.client.conn->dirs[0].policy = KEEL_OFFLOAD_OFF;
+			kp.pipe.client.conn->dirs[1].policy = KEEL_OFFLOAD_OFF;
+			pipe_run(&kp.pipe);
+			err = keel_conn_err(kp.pipe.server.conn);
+			CHECK_INT(label, -EOPNOTSUPP, err->err);
+			CHECK_INT(label, KEEL_ERR_KERNEL_TLS, err->origin);
+			CHECK_STR(label,
+				  keel_reason_text(steps[i].tx ? steps[i].tx
+							       : steps[i].rx),
+				  err->site);
+			CHECK_INT(label, KEEL_ALERT_INTERNAL_ERROR,
+				  keel_conn_err(kp.pipe.client.conn)->alert);
+			CHECK_INT(label, KEEL_ERR_PEER_ALERT,
+				  keel_conn_err(kp.pipe.client.conn)->origin);
+			CHECK_INT(label, true, kp.pipe.server.is_closed);
+			kernel_pipe_fini(&kp);
+		}
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, kernel__data);
+	ATF_TP_ADD_TC(tp, kernel__why_not);
+	ATF_TP_ADD_TC(tp, kernel__short_records);
+	ATF_TP_ADD_TC(tp, kernel__threshold);
+	ATF_TP_ADD_TC(tp, kernel__require_in_vain);
+	ATF_TP_ADD_TC(tp, kernel__step_fails);
+	ATF_TP_ADD_TC(tp, kernel__required_step_fails);
 	return atf_no_error();
 }
