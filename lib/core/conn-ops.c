@@ -125,14 +125,18 @@ static bool want_recv(struct keel_conn *conn, struct keel_op *ret_op)
 	if (conn->in_len || keel__conn_has(conn, KEEL__CONN_IN_RECORD) ||
 	    keel__conn_has(conn, KEEL__CONN_RX_END))
 		return false;
+	/* Whose bytes come next is about to be told. */
+	if (!is_kernel && conn->sockopt == KEEL__SOCKOPT_RX)
+		return false;
 	if (lingers(conn))
 		return true;
 	if (!keel__conn_reads(conn) || (is_kernel && is_deaf(conn)))
 		return false;
-	return keel__conn_rx_moves(conn) &&
-			       keel__conn_has(conn, KEEL__CONN_ATTACHED)
-		       ? want_rest(conn, ret_op)
-		       : true;
+	if (keel__conn_rx_moves(conn) &&
+	    keel__conn_has(conn, KEEL__CONN_ATTACHED))
+		return want_rest(conn, ret_op);
+	keel__conn_unmark(conn, KEEL__CONN_RX_QUIET);
+	return true;
 }
 
 /* In the order in which they matter. */
