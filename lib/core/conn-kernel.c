@@ -510,7 +510,9 @@ int keel__conn_sockopt_done(struct keel_conn *conn, ssize_t res)
 
 	conn->sockopt = KEEL__SOCKOPT_NONE;
 	if (res == -EAGAIN && opt == KEEL__SOCKOPT_TX) {
-		/* The driver has to send first. */
+		/* The driver has to send first, and what was queued is ours. */
+		if (!keel__conn_in_kernel(conn, KEEL_TX))
+			keel__conn_seal_frames(conn);
 		drop_info(conn);
 		return 0;
 	}

@@ -224,6 +224,28 @@ CASE(late__answer, "Whatever is done and comes while the kernel has not "
 				}
 }
 
+CASE(late__put_off, "A driver that has to send first is asked again")
+{
+	for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+		struct kernel_pipe kp;
+
+		name_of(on->name, "put off", "send", 0);
+		start(&kp, on, KEEL_OFFLOAD_AUTO, TLS_TX);
+		tell(&kp);
+		kp.pipe.server.nr_again = 5;
+		pipe_end_release(&kp.pipe.server);
+		/* In between there are no frames: what is sent then is ours. */
+		tell(&kp);
+		pipe_run(&kp.pipe);
+		CHECK_INT(label, 0, kp.pipe.server.nr_again);
+		CHECK_INT(label, KEEL_ENGINE_KERNEL,
+			  kernel_info(&kp.pipe.server, KEEL_TX).engine);
+		check_got(&kp);
+		check_end(&kp);
+		kernel_pipe_fini(&kp);
+	}
+}
+
 CASE(late__required, "What is required and refused late: nothing that only the "
 		     "kernel was to send is sent, and the peer is told")
 {
@@ -312,6 +334,7 @@ CASE(late__policy, "A policy that is turned off and on while the kernel has "
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, late__answer);
+	ATF_TP_ADD_TC(tp, late__put_off);
 	ATF_TP_ADD_TC(tp, late__required);
 	ATF_TP_ADD_TC(tp, late__peer_fails);
 	ATF_TP_ADD_TC(tp, late__policy);
