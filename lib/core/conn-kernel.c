@@ -99,7 +99,9 @@ int keel_conn_set_offload(struct keel_conn *conn, unsigned int dirs,
 	for (size_t i = 0; i < 2; i++) {
 		struct keel__conn_dir *d = &conn->dirs[i];
 
-		if (!(dirs & dir_at(i)) || d->engine == KEEL_ENGINE_KERNEL)
+		/* A connection that ends moves no more. */
+		if (!(dirs & dir_at(i)) || d->engine == KEEL_ENGINE_KERNEL ||
+		    conn->state > KEEL_CONN_OPEN)
 			continue;
 		d->policy = (uint8_t)policy;
 		if (!keel__conn_has(conn, KEEL__CONN_JUDGED))

@@ -9,6 +9,7 @@
 
 #include "lib/base/base-private.h"
 #include "lib/core/conn-private.h"
+#include "tests/support/alloc.h"
 #include "tests/support/case.h"
 #include "tests/support/check.h"
 #include "tests/support/kernel_pipe.h"
@@ -452,6 +453,233 @@ CASE(kernel__required_step_fails,
 		}
 }
 
+static const char *suite_wanted;
+
+static void only_suite(struct keel_config *config)
+{
+	ATF_REQUIRE_EQ(0, keel_config_set_suites(config, suite_wanted));
+}
+
+CASE(kernel__suites, "Each suite that the kernel has, and what it has not")
+{
+	const struct keel_suite *suite;
+
+	kernel_pattern(data, 40000);
+	for (size_t i = 0; (suite = keel_suite_at(i)); i++) {
+		const struct pipe_row on = {suite->name, "openssl",
+					    suite->version};
+		const struct kernel_setup setup = {
+			.row = &on,
+			.ends = KERNEL_CLIENT | KERNEL_SERVER,
+			.dirs = KERNEL_BOTH,
+			.tune = only_suite,
+		};
+		bool has_row = keel__ktls_cipher_of(suite);
+		struct kernel_pipe kp;
+
+		/* The certificate's key is one of an elliptic curve. */
+		if (strstr(suite->name, "_RSA_"))
+			continue;
+		suite_wanted = suite->name;
+		kernel_pipe_open(&kp, &setup);
+		check_both_ways(&kp, suite->name, 40000);
+		check_engines(suite->name, &kp.pipe.client,
+			      has_row ? KERNEL_BOTH : 0);
+		check_engines(suite->name, &kp.pipe.server,
+			      has_row ? KERNEL_BOTH : 0);
+		check_close(&kp, suite->name);
+		kernel_pipe_fini(&kp);
+	}
+}
+
+static void two_tickets(struct keel_config *config)
+{
+	ATF_REQUIRE_EQ(0, keel_config_set_tickets(config, 2));
+}
+
+CASE(kernel__tickets,
+     "Tickets go before sending moves, have their numbers, and "
+     "come through a client's kernel")
+{
+	for (size_t i = 0; i < KEEL__ARRAY_LEN(uses) * 2; i++) {
+		const struct kernel_setup setup = {
+			.row = &pipe_rows[2],
+			.ends = uses[i / 2].ends,
+			.dirs = uses[i / 2].dirs,
+			.after = i % 2 * 100,
+			.tune = two_tickets,
+		};
+		bool moves = setup.ends & KERNEL_SERVER && setup.dirs & KEEL_TX;
+		struct kernel_pipe kp;
+
+		name_of("openssl 1.3", uses[i / 2].name, i % 2);
+		kernel_pattern(data, 200);
+		kernel_pipe_open(&kp, &setup);
+		check_both_ways(&kp, label, 200);
+		check_both_ways(&kp, label, 100);
+		ATF_CHECK_MSG(strchr(kp.pipe.client.events, 'S'),
+			      "%s: no session", label);
+		/* Two records that the kernel did not make. */
+		if (moves)
+			CHECK_INT(label, 2 + i % 2,
+				  kp.server.tx.t.seq - kp.server.tx.nr_recs);
+		check_close(&kp, label);
+		kernel_pipe_fini(&kp);
+	}
+}
+
+CASE(kernel__nonces, "In TLS 1.2 the explicit nonces go on where ours ended")
+{
+	static const uint64_t afters[] = {0, 300};
+
+	for (size_t i = 0; i < 4; i++) {
+		const struct kernel_setup setup = {
+			.row = i / 2 ? &pipe_rows[3] : ROW12,
+			.ends = KERNEL_CLIENT,
+			.dirs = KEEL_TX,
+			.after = afters[i % 2],
+		};
+		uint64_t nonces[8], seq;
+		struct kernel_pipe kp;
+		struct bytes *wire = &kp.pipe.client.wire;
+		size_t at = 0, nr = 0;
+
+		name_of(setup.row->name, "nonces", i % 2);
+		kernel_pipe_open(&kp, &setup);
+		kp.pipe.server.is_deaf = true;
+		for (size_t n = 0; n < 6; n++)
+			ATF_REQUIRE(kernel_pipe_send(&kp, &kp.pipe.client, data,
+						     100));
+		for (; at < wire->len && nr < 8; nr++) {
+			memcpy(&nonces[nr], wire->data + at + 5, 8);
+			at += 5 + 8 + 100 + KEEL_TAG_LEN;
+			for (size_t k = 0; k < nr; k++)
+				ATF_CHECK_MSG(nonces[k] != nonces[nr],
+					      "%s: %zu and %zu", label, k, nr);
+		}
+		CHECK_INT(label, 6, nr);
+		CHECK_INT(label, i % 2 ? 3 : 6, kp.client.tx.nr_recs);
+		/* The Finished was number 0. */
+		seq = kp.client.tx.t.seq;
+		CHECK_INT(label, 7, seq);
+		kp.pipe.server.is_deaf = false;
+		pipe_run(&kp.pipe);
+		CHECK_INT(label, 600, kp.pipe.server.got.len);
+		kernel_pipe_fini(&kp);
+	}
+}
+
+static struct kernel_pipe *watched;
+static unsigned int nr_leaks, nr_freed;
+
+static bool holds_key(const void *mem, size_t len, const struct fake_dir *dir)
+{
+	const struct keel_suite *suite = dir->t.suite;
+
+	return suite && (memmem(mem, len, dir->t.key, suite->key_len) ||
+			 memmem(mem, len, dir->t.iv, KEEL_NONCE_LEN));
+}
+
+static void look_for_keys(const void *mem, size_t len)
+{
+	if (holds_key(mem, len, &watched->server.tx) ||
+	    holds_key(mem, len, &watched->server.rx))
+		nr_leaks++;
+}
+
+/* Only where an option was: other memory may have been a library's before. */
+static void look_at_option(const unsigned char *mem, size_t len)
+{
+	const unsigned char *opt = watched->server.last_opt;
+
+	if (opt < mem || opt >= mem + len)
+		return;
+	nr_freed++;
+	look_for_keys(mem, len);
+}
+
+CASE(kernel__no_keys_left,
+     "Once the kernel has the keys a connection does not, "
+     "nor is a copy freed; a kernel that takes no others "
+     "leaves nothing to make any from")
+{
+	static const uint8_t none[KEEL_MAX_SECRET_LEN];
+
+	for (const struct pipe_row *on = pipe_rows; on->name; on++)
+		for (int no_rekey = 0; no_rekey < 2; no_rekey++) {
+			const struct kernel_setup setup = {
+				.row = on,
+				.ends = KERNEL_SERVER,
+				.dirs = KERNEL_BOTH,
+				.policy = KEEL_OFFLOAD_REQUIRE,
+				.no_rekey = no_rekey,
+			};
+			struct keel_conn *conn;
+			struct kernel_pipe kp;
+
+			name_of(on->name, "no rekey", (size_t)no_rekey);
+			kernel_pipe_init(&kp, &setup);
+			conn = kp.pipe.client.conn;
+			conn->dirs[0].policy = KEEL_OFFLOAD_OFF;
+			conn->dirs[1].policy = KEEL_OFFLOAD_OFF;
+			watched = &kp;
+			nr_leaks = 0;
+			nr_freed = 0;
+			alloc_probe.on_free = look_at_option;
+			pipe_run(&kp.pipe);
+			check_both_ways(&kp, label, 100);
+			conn = kp.pipe.server.conn;
+			if (on->version == KEEL_TLS1_3 && !no_rekey) {
+				ATF_REQUIRE_EQ(
+					0, keel_conn_key_update(conn, true));
+				check_both_ways(&kp, label, 100);
+				CHECK_INT(label, 2, kp.server.rx.nr_sets);
+			}
+			alloc_probe.on_free = NULL;
+			check_engines(label, &kp.pipe.server, KERNEL_BOTH);
+			CHECK_INT(label, 0, nr_leaks);
+			CHECK_INT(label, true, nr_freed >= 3);
+			CHECK_INT(label, true, !conn->info);
+			look_for_keys(conn, sizeof(*conn));
+			CHECK_INT(label, 0, nr_leaks);
+			if (no_rekey) {
+				CHECK_MEM(label, none, conn->tx.secret,
+					  sizeof(none));
+				CHECK_MEM(label, none, conn->rx.secret,
+					  sizeof(none));
+			}
+			kernel_pipe_fini(&kp);
+		}
+}
+
+CASE(kernel__no_memory, "Without memory for an option of the socket the "
+			"connection fails, and says why")
+{
+	for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+		const struct kernel_setup setup = {
+			.row = on,
+			.ends = KERNEL_SERVER,
+			.dirs = KERNEL_BOTH,
+			.after = 1,
+		};
+		struct pipe_end *end;
+		struct kernel_pipe kp;
+		struct keel_op op;
+
+		kernel_pipe_open(&kp, &setup);
+		end = &kp.pipe.server;
+		ATF_REQUIRE_EQ(1, keel_conn_send(end->conn, "x", 1));
+		alloc_probe.nr_left = 0;
+		CHECK_INT(on->name, 0, keel_conn_next_op(end->conn, &op));
+		alloc_probe.nr_left = -1;
+		CHECK_INT(on->name, -ENOMEM, keel_conn_err(end->conn)->err);
+		pipe_run(&kp.pipe);
+		CHECK_STR(on->name, "OF", end->events);
+		CHECK_INT(on->name, true, end->is_closed);
+		kernel_pipe_fini(&kp);
+	}
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, kernel__data);
@@ -461,5 +689,10 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, kernel__require_in_vain);
 	ATF_TP_ADD_TC(tp, kernel__step_fails);
 	ATF_TP_ADD_TC(tp, kernel__required_step_fails);
+	ATF_TP_ADD_TC(tp, kernel__suites);
+	ATF_TP_ADD_TC(tp, kernel__tickets);
+	ATF_TP_ADD_TC(tp, kernel__nonces);
+	ATF_TP_ADD_TC(tp, kernel__no_keys_left);
+	ATF_TP_ADD_TC(tp, kernel__no_memory);
 	return atf_no_error();
 }

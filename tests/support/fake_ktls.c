@@ -153,6 +153,7 @@ static int attach(struct fake_ktls *sock, const struct keel_op *op)
 
 int fake_ktls_set(struct fake_ktls *sock, const struct keel_op *op)
 {
+	sock->last_opt = op->data;
 	if (op->level == IPPROTO_TCP && op->name == TCP_ULP)
 		return attach(sock, op);
 	if (op->level == SOL_TLS && op->name == TLS_TX)

@@ -52,6 +52,7 @@ struct fake_dir {
  * @is_stopped: a header was wrong: nothing is parsed any more
  * @sk_err:     what SO_ERROR says; 0 or a positive errno
  * @nr_so_error: times that was read
+ * @last_opt:   where the value of the last option that was set stands
  * @tx:         sending
  * @rx:         receiving
  * @text:       what is left of the record received last
@@ -72,6 +73,7 @@ struct fake_ktls {
 	bool is_stopped;
 	int sk_err;
 	unsigned int nr_so_error;
+	const void *last_opt;
 	struct fake_dir tx;
 	struct fake_dir rx;
 	struct bytes text;

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/core/ctx-private.h"
 
@@ -86,6 +87,32 @@ bool kernel_pipe_send(struct kernel_pipe *kp, struct pipe_end *from,
 		pipe_run(&kp->pipe);
 	}
 	return true;
+}
+
+static bool one_way(struct kernel_pipe *kp, struct pipe_end *from,
+		    const uint8_t *data, size_t len)
+{
+	struct bytes *got = &from->peer->got;
+
+	got->len = 0;
+	if (!kernel_pipe_send(kp, from, data, len))
+		return false;
+	pipe_run(&kp->pipe);
+	return got->len == len && !memcmp(got->data, data, len);
+}
+
+bool kernel_pipe_both_ways(struct kernel_pipe *kp, size_t len)
+{
+	uint8_t *data = malloc(len);
+	bool is_good;
+
+	if (!data)
+		die("memory");
+	kernel_pattern(data, len);
+	is_good = one_way(kp, &kp->pipe.client, data, len) &&
+		  one_way(kp, &kp->pipe.server, data, len);
+	free(data);
+	return is_good;
 }
 
 struct keel_dir_info kernel_info(const struct pipe_end *end, enum keel_dir dir)

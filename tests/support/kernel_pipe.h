@@ -58,6 +58,9 @@ void kernel_pattern(uint8_t *buf, size_t len);
 bool kernel_pipe_send(struct kernel_pipe *kp, struct pipe_end *from,
 		      const void *data, size_t len);
 
+/* @len bytes of the pattern each way. True if that is what came. */
+bool kernel_pipe_both_ways(struct kernel_pipe *kp, size_t len);
+
 /* One direction of keel_conn_get_info(). */
 struct keel_dir_info kernel_info(const struct pipe_end *end, enum keel_dir dir);
 
