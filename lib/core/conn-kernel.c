@@ -170,7 +170,7 @@ static bool must_ask(const struct keel_conn *conn)
 bool keel__conn_tx_waits(const struct keel_conn *conn)
 {
 	return keel__conn_has(conn, KEEL__CONN_TX_KEYS) ||
-	       keel__conn_has(conn, KEEL__CONN_SO_ERROR) ||
+	       keel__conn_has(conn, KEEL__CONN_SO_ERROR) || conn->rx_err ||
 	       conn->sockopt == KEEL__SOCKOPT_ERROR || moves(conn, KEEL_TX) ||
 	       must_ask(conn);
 }

@@ -50,7 +50,8 @@ static void next_frame(struct keel_conn *conn, struct keel_op *ret_op)
 /* The kernel is to be told something before more is sent. */
 static bool is_held(const struct keel_conn *conn)
 {
-	return conn->ops & SENDS || conn->sockopt == KEEL__SOCKOPT_TX ||
+	return conn->ops & SENDS || conn->rx_err ||
+	       conn->sockopt == KEEL__SOCKOPT_TX ||
 	       conn->sockopt == KEEL__SOCKOPT_ERROR ||
 	       keel__conn_has(conn, KEEL__CONN_TX_KEYS) ||
 	       keel__conn_has(conn, KEEL__CONN_SO_ERROR);
@@ -202,6 +203,23 @@ static int recv_done(struct keel_conn *conn, ssize_t res)
 	return 0;
 }
 
+static bool is_verdict(ssize_t res)
+{
+	return res == -EBADMSG || res == -EMSGSIZE || res == -EINVAL;
+}
+
+/*
+ * What the kernel says of a record waits for its turn: see step(). Where
+ * nothing is read any more it is of no interest, but keeps us from sending.
+ */
+static void take_verdict(struct keel_conn *conn, ssize_t res)
+{
+	if (keel__conn_reads(conn))
+		conn->rx_err = (int16_t)res;
+	else
+		keel__conn_mark(conn, KEEL__CONN_SO_ERROR);
+}
+
 /* The only handshake message of ours that goes this way is a KeyUpdate. */
 static void frame_sent(struct keel_conn *conn, uint32_t len)
 {
@@ -213,7 +231,10 @@ static void frame_sent(struct keel_conn *conn, uint32_t len)
 static int send_done(struct keel_conn *conn, ssize_t res)
 {
 	if (res < 0) {
-		if (!is_transient(res))
+		/* Of what came: nothing is sent before that is cleared. */
+		if (is_verdict(res) && keel__conn_in_kernel(conn, KEEL_RX))
+			take_verdict(conn, res);
+		else if (!is_transient(res))
 			transport_failed(conn, res, "send");
 		return 0;
 	}
@@ -243,17 +264,16 @@ static int shutdown_done(struct keel_conn *conn, ssize_t res)
 	return 0;
 }
 
-/* What the kernel says of a record waits for its turn: see step(). */
 static int recv_record_done(struct keel_conn *conn, ssize_t res)
 {
-	bool is_verdict = res == -EBADMSG || res == -EMSGSIZE || res == -EINVAL;
-
-	if (conn->state == KEEL_CONN_FAILED ||
-	    (!is_verdict && res != -EKEYEXPIRED))
+	if (!is_verdict(res) && res != -EKEYEXPIRED)
 		return recv_done(conn, res);
 	keel__conn_unmark(conn, KEEL__CONN_RECV_AGAIN);
-	if (is_verdict)
-		conn->rx_err = (int16_t)res;
+	/* Nothing more can be read away: an alert on its way is all there is. */
+	if (conn->state == KEEL_CONN_FAILED)
+		keel__conn_mark(conn, KEEL__CONN_RX_END);
+	if (is_verdict(res))
+		take_verdict(conn, res);
 	else
 		keel__conn_mark(conn, KEEL__CONN_RX_EXPIRED);
 	return 0;

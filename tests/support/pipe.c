@@ -224,29 +224,6 @@ static void answer(struct pipe_end *end, enum keel_op_type type, ssize_t res)
 		die("op_done", r);
 }
 
-/*
- * As a driver does it whose kernel says on sending what it thinks of a record
- * that came: a forged one will be told again by receiving, a header will not.
- */
-static ssize_t sock_send(struct pipe_end *end, uint8_t type, const void *data,
-			 size_t len)
-{
-	struct bytes *in = &end->peer->wire;
-	ssize_t r = fake_ktls_send(end->sock, in, &end->wire, type, data, len);
-
-	if (r == -EBADMSG) {
-		end->sock->sk_err = 0;
-		r = fake_ktls_send(end->sock, in, &end->wire, type, data, len);
-	}
-	if ((r == -EMSGSIZE || r == -EINVAL) && end->wants_record) {
-		end->wants_record = false;
-		answer(end, KEEL_OP_RECV_RECORD, r);
-		pipe_end_events(end);
-		r = -EAGAIN;
-	}
-	return r;
-}
-
 static void do_send(struct pipe_end *end, const struct keel_op *op)
 {
 	bool is_record = op->type == KEEL_OP_SEND_RECORD;
@@ -258,7 +235,8 @@ static void do_send(struct pipe_end *end, const struct keel_op *op)
 		n = end->max_write;
 	r = (ssize_t)n;
 	if (end->sock)
-		r = sock_send(end, type, op->data, n);
+		r = fake_ktls_send(end->sock, &end->peer->wire, &end->wire,
+				   type, op->data, n);
 	else
 		bytes_add(&end->wire, op->data, n);
 	answer(end, op->type, r);
@@ -370,7 +348,7 @@ void pipe_end_feed(struct pipe_end *end, const void *data, size_t len)
 }
 
 /* No memory that the one before stood in: see pipe_end_feed(). */
-static bool read_record(struct pipe_end *end)
+static bool read_record(struct pipe_end *end, bool *ret_over)
 {
 	size_t room = end->sock->max_recv ? end->sock->max_recv : 65536;
 	uint8_t *buf = malloc(room);
@@ -394,6 +372,7 @@ static bool read_record(struct pipe_end *end)
 	}
 	pipe_end_events(end);
 	free(buf);
+	*ret_over = n < 0 || type < 0;
 	return n != -EAGAIN;
 }
 
@@ -429,10 +408,19 @@ static bool read_bytes(struct pipe_end *end)
 
 bool pipe_end_read(struct pipe_end *end)
 {
+	bool any = false;
+	bool is_over;
+
 	if (end->is_closed || end->is_deaf)
 		return false;
+	if (end->wants_record && end->is_multishot) {
+		do
+			any |= read_record(end, &is_over);
+		while (!is_over);
+		return any;
+	}
 	if (end->wants_record)
-		return read_record(end);
+		return read_record(end, &is_over);
 	return end->wants_recv && read_bytes(end);
 }
 

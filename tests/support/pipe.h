@@ -43,6 +43,7 @@ struct fake_ktls;
  * @sock:      what it works on, if that can do TLS; or NULL: bytes only
  * @recv_len:  bytes that the RECV takes at most; 0 for any
  * @wants_record: a RECV_RECORD is out
+ * @is_multishot: it goes on by itself, before the connection is asked
  * @late_name: an option of the socket that is not set or read before
  *             pipe_end_release(); 0 for none
  * @held:      that operation; type 0 for none
@@ -71,6 +72,7 @@ struct pipe_end {
 	struct fake_ktls *sock;
 	size_t recv_len;
 	bool wants_record;
+	bool is_multishot;
 	int late_name;
 	struct keel_op held;
 	unsigned int nr_again;

@@ -278,7 +278,8 @@ KEEL_API KEEL_MUST_CHECK int keel_conn_next_op(struct keel_conn *conn,
  * An errno on a receive or a send fails the connection, except -EAGAIN and
  * -EINTR, after which the operation is handed out again. What the kernel says of
  * a record (KEEL_OP_RECV_RECORD: -EBADMSG, -EMSGSIZE, -EINVAL, -EKEYEXPIRED) is
- * judged in turn, behind the input that came before it.
+ * judged in turn, behind the input that came before it; the first three may be
+ * what a send is answered with as well.
  *
  * Units:     bytes
  * Ownership: op.data is the connection's again
