@@ -279,13 +279,15 @@ static void fill_keys(const struct keel_conn *conn, enum keel_dir dir,
 		      struct keel__ktls_info *info)
 {
 	const struct keel_traffic *t = traffic(conn, dir);
+	/* Of what is counted under new keys nothing has been sent yet. */
+	bool is_again = keel__conn_in_kernel(conn, dir);
 	const struct keel__ktls_keys keys = {
 		.cipher = keel__ktls_cipher_of(t->suite),
 		.version = t->suite->version,
 		.dir = (uint8_t)dir,
 		.key = t->key,
 		.iv = t->iv,
-		.seq = t->seq,
+		.seq = is_again ? 0 : t->seq,
 		.explicit_nonce = t->explicit_nonce,
 	};
 

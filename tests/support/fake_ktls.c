@@ -272,6 +272,8 @@ static void put(struct fake_ktls *sock, struct bytes *out, uint8_t type,
 		data += n;
 		len -= n;
 		sock->tx.nr_recs++;
+		if (t->seq > sock->tx.max_seq)
+			sock->tx.max_seq = t->seq;
 	}
 	free(rec);
 }

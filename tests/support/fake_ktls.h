@@ -26,6 +26,7 @@ enum fake_step {
  * @nr_sets:  times keys were set
  * @nr_gets:  times they were read
  * @nr_recs:  records sealed or opened under all keys
+ * @max_seq:  the highest number it came to
  * @info_len: bytes of the option
  */
 struct fake_dir {
@@ -34,6 +35,7 @@ struct fake_dir {
 	unsigned int nr_sets;
 	unsigned int nr_gets;
 	uint64_t nr_recs;
+	uint64_t max_seq;
 	size_t info_len;
 };
 
