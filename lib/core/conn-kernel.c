@@ -589,6 +589,9 @@ void keel__conn_cut(struct keel_conn *conn)
 	keel__conn_mark(conn, KEEL__CONN_RX_CUT);
 	keel__conn_tell(conn, KEEL_EVENT_CUT);
 	keel__conn_log(conn, KEEL_LOG_WARN, "offload-cannot-rekey");
+	/* Ours has ended already, and nothing more comes: see shutdown_done(). */
+	if (keel__conn_has(conn, KEEL__CONN_TX_SHUT))
+		keel__conn_set_state(conn, KEEL_CONN_FAILED);
 }
 
 /* net/tls/tls_sw.c, tls_rx_msg_size() and tls_decrypt_sg(). */

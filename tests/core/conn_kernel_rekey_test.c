@@ -438,6 +438,37 @@ CASE(rekey__cut, "The kernel cannot follow the peer: what came before is told, "
 	}
 }
 
+CASE(rekey__cut_while_closing,
+     "The same once we have closed: nothing is left to "
+     "wait for")
+{
+	FOR_ROWS13(on)
+	{
+		for (size_t i = 0; i < 4; i++) {
+			struct kernel_pipe kp;
+			struct pipe_end *end = &kp.pipe.server;
+
+			name_of(on->name, "closing", i);
+			start(&kp, on, i % 2 ? KERNEL_BOTH : KEEL_RX,
+			      KEEL_OFFLOAD_REQUIRE, true);
+			ATF_REQUIRE_EQ(0, keel_conn_close(end->conn));
+			if (i / 2)
+				pipe_run(&kp.pipe);
+			pipe_end_forge(&kp.pipe.client, DATA, "before", 6);
+			send_in_pieces(&kp, KEY_UPDATE, 5);
+			pipe_run(&kp.pipe);
+			CHECK_INT(label, KEEL_CONN_FAILED,
+				  keel_conn_get_state(end->conn));
+			CHECK_INT(label, -EKEYEXPIRED,
+				  keel_conn_err(end->conn)->err);
+			CHECK_INT(label, 6, end->got.len);
+			ATF_CHECK_STREQ("OE", kp.pipe.client.events);
+			CHECK_INT(label, true, end->is_closed);
+			kernel_pipe_fini(&kp);
+		}
+	}
+}
+
 CASE(rekey__lost, "New keys for sending that the kernel refuses end the "
 		  "connection: the peer has the message already")
 {
@@ -591,6 +622,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, rekey__limit_in_vain);
 	ATF_TP_ADD_TC(tp, rekey__cannot);
 	ATF_TP_ADD_TC(tp, rekey__cut);
+	ATF_TP_ADD_TC(tp, rekey__cut_while_closing);
 	ATF_TP_ADD_TC(tp, rekey__lost);
 	ATF_TP_ADD_TC(tp, rekey__late);
 	ATF_TP_ADD_TC(tp, rekey__flood);
