@@ -7,43 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ktls/uapi-private.h"
+#include "tests/support/record_io.h"
 
 #define RECVS (1u << KEEL_OP_RECV | 1u << KEEL_OP_RECV_RECORD)
 #define SENDS (1u << KEEL_OP_SEND | 1u << KEEL_OP_SEND_RECORD)
-
-/* Room for one control message of one byte. */
-union control {
-	struct cmsghdr head;
-	uint8_t bytes[CMSG_SPACE(1)];
-};
-
-/* What the kernel protects may be half in the socket: wait for room. */
-static int do_shutdown(struct blocking *b)
-{
-	struct pollfd pfd = {.fd = b->fd, .events = POLLOUT};
-
-	if (poll(&pfd, 1, BLOCKING_SHUTDOWN_MS) < 0)
-		return -errno;
-	return shutdown(b->fd, SHUT_WR) < 0 ? -errno : 0;
-}
-
-static int do_get(struct blocking *b, const struct keel_op *op)
-{
-	socklen_t len = (socklen_t)op->len;
-
-	return getsockopt(b->fd, op->level, op->name, op->buf, &len) < 0
-		       ? -errno
-		       : 0;
-}
-
-static int do_set(struct blocking *b, const struct keel_op *op)
-{
-	return setsockopt(b->fd, op->level, op->name, op->data,
-			  (socklen_t)op->len) < 0
-		       ? -errno
-		       : 0;
-}
 
 /* Reads and writes wait for poll(2); the rest is done at once. */
 static int start(struct blocking *b, const struct keel_op *op)
@@ -65,13 +32,11 @@ static int start(struct blocking *b, const struct keel_op *op)
 		b->ops &= ~(1u << KEEL_OP_RECV);
 		break;
 	case KEEL_OP_SETSOCKOPT:
-		r = do_set(b, op);
-		break;
 	case KEEL_OP_GETSOCKOPT:
-		r = do_get(b, op);
+		r = record_io_option(b->fd, op);
 		break;
 	case KEEL_OP_SHUTDOWN:
-		r = do_shutdown(b);
+		r = record_io_shutdown(b->fd, BLOCKING_SHUTDOWN_MS);
 		break;
 	case KEEL_OP_CLOSE:
 		close(b->fd);
@@ -81,32 +46,20 @@ static int start(struct blocking *b, const struct keel_op *op)
 	return keel_conn_op_done(b->conn, op->type, r);
 }
 
-static ssize_t send_record(struct blocking *b)
-{
-	union control control = {.bytes = {0}};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)b->send.data,
-			    .iov_len = b->send.len};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-
-	control.head = (struct cmsghdr){.cmsg_level = SOL_TLS,
-					.cmsg_type = TLS_SET_RECORD_TYPE,
-					.cmsg_len = CMSG_LEN(1)};
-	*CMSG_DATA(&control.head) = b->send.record_type;
-	return sendmsg(b->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 static int do_send(struct blocking *b)
 {
-	ssize_t n = b->send.type == KEEL_OP_SEND_RECORD
-			    ? send_record(b)
-			    : send(b->fd, b->send.data, b->send.len,
-				   MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n;
 
+	if (b->send.type == KEEL_OP_SEND_RECORD) {
+		n = record_io_send(b->fd, b->send.record_type, b->send.data,
+				   b->send.len, MSG_DONTWAIT);
+	} else {
+		n = send(b->fd, b->send.data, b->send.len,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = n < 0 ? -errno : n;
+	}
 	b->ops &= ~SENDS;
-	return keel_conn_op_done(b->conn, b->send.type, n < 0 ? -errno : n);
+	return keel_conn_op_done(b->conn, b->send.type, n);
 }
 
 static int take_events(struct blocking *b)
@@ -125,19 +78,12 @@ static int take_events(struct blocking *b)
 /* What the kernel opened has a type; without one it is the end, or an error. */
 static int recv_record(struct blocking *b, char *buf, size_t len)
 {
-	union control control = {.bytes = {0}};
-	struct iovec iov = {.iov_base = buf, .iov_len = len};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(b->fd, &msg, MSG_DONTWAIT);
+	uint8_t type = 0;
+	ssize_t n = record_io_recv(b->fd, buf, len, MSG_DONTWAIT, &type);
 
-	if (n >= 0 && msg.msg_controllen)
-		return keel_conn_input_record(
-			b->conn, *CMSG_DATA(&control.head), buf, (size_t)n);
-	return keel_conn_op_done(b->conn, KEEL_OP_RECV_RECORD,
-				 n < 0 ? -errno : 0);
+	if (n >= 0 && type)
+		return keel_conn_input_record(b->conn, type, buf, (size_t)n);
+	return keel_conn_op_done(b->conn, KEEL_OP_RECV_RECORD, n);
 }
 
 static int do_recv(struct blocking *b)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes through the loop and back: sizes, many streams, odd ways to send. */
-#include "tests/uring/world.h"
+#include "tests/uring/flood.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -102,117 +102,18 @@ CASE(echo__byte_by_byte, "a peer whose every byte is a packet is served")
 	}
 }
 
-/* Clients on a loop of their own. */
 #define NR_STREAMS 200
-#define STREAM_LEN 50000
-
-struct flood {
-	const struct world_row *row;
-	struct keel_loop *loop;
-	unsigned int nr_done;
-	unsigned int nr_bad;
-};
-
-struct flow {
-	unsigned int seed;
-	size_t sent;
-	size_t got;
-	int err;
-};
-
-static void flow_send(struct keel_stream *stream)
-{
-	struct flow *flow = keel_stream_data(stream);
-	uint8_t buf[5000];
-	ssize_t n;
-
-	while (flow->sent < STREAM_LEN && flow->sent < flow->got + 30000) {
-		size_t len = STREAM_LEN - flow->sent;
-
-		len = len < sizeof(buf) ? len : sizeof(buf);
-		pattern_fill(flow->seed, flow->sent, buf, len);
-		n = keel_stream_send(stream, buf, len);
-		if (n <= 0)
-			break;
-		flow->sent += (size_t)n;
-	}
-}
-
-static void flow_open(struct keel_stream *stream,
-		      const struct keel_hs_info *info)
-{
-	(void)info;
-	flow_send(stream);
-}
-
-static void flow_data(struct keel_stream *stream, void *data, size_t len)
-{
-	struct flow *flow = keel_stream_data(stream);
-
-	if (pattern_check(flow->seed, flow->got, data, len) != len)
-		flow->err = 1;
-	flow->got += len;
-	if (flow->got == STREAM_LEN)
-		keel_stream_close(stream);
-	else
-		flow_send(stream);
-}
-
-static void flow_close(struct keel_stream *stream, const struct keel_err *err)
-{
-	struct flood *flood = keel_stream_arg(stream);
-	struct flow *flow = keel_stream_data(stream);
-
-	if (err->err || flow->err || flow->got != STREAM_LEN)
-		flood->nr_bad++;
-	if (++flood->nr_done == NR_STREAMS)
-		keel_loop_stop(flood->loop, 1000);
-}
-
-static const struct keel_stream_ops flow_ops = {
-	.on_open = flow_open,
-	.on_data = flow_data,
-	.on_sent = flow_send,
-	.on_close = flow_close,
-};
-
-static void flood_run(struct flood *flood, const struct server *server)
-{
-	struct keel_connect_opts opts = {
-		.sz = sizeof(opts),
-		.addr = (const struct sockaddr *)&server->addr,
-		.addr_len = sizeof(struct sockaddr_in),
-		.ctx = world_ctx(flood->row, KEEL_CLIENT),
-		.ops = &flow_ops,
-		.arg = flood,
-		.data_len = sizeof(struct flow),
-	};
-	struct keel_stream *stream;
-	struct flow *flow;
-	unsigned int i;
-
-	ATF_REQUIRE_EQ(0, keel_loop_new(NULL, &flood->loop));
-	for (i = 0; i < NR_STREAMS; i++) {
-		ATF_REQUIRE_EQ(
-			0, keel_stream_connect(flood->loop, &opts, &stream));
-		flow = keel_stream_data(stream);
-		flow->seed = i;
-	}
-	CHECK_INT(flood->row->name, 0, keel_loop_run(flood->loop));
-	keel_loop_free(flood->loop);
-}
 
 CASE(echo__many_streams, "200 streams at once get their own bytes")
 {
 	WORLD_EACH(row)
 	{
-		struct flood flood = {.row = row};
+		struct flood flood = {
+			.row = row, .nr_streams = NR_STREAMS, .len = 50000};
 		struct server server;
 
 		start_echo(&server, row);
 		flood_run(&flood, &server);
-		CHECK_INT(row->name, NR_STREAMS, flood.nr_done);
-		CHECK_INT(row->name, 0, flood.nr_bad);
 		server_stop(&server, 1000);
 		CHECK_INT(row->name, NR_STREAMS, server.stats.opened);
 		CHECK_INT(row->name, 0, server.stats.nr_streams);

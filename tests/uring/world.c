@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/record_io.h"
+
 const struct world_row world_rows[] = {
 	{"null", "null", KEEL_TLS1_3},
 	{"openssl, TLS 1.3", "openssl", KEEL_TLS1_3},
@@ -30,7 +32,10 @@ static void set_up_config(struct keel_config *config,
 			0, keel_config_set_self_signed(config, "localhost"));
 }
 
-struct keel_ctx *world_ctx_new(const struct world_row *row, enum keel_role role)
+struct keel_ctx *
+world_ctx_tuned(const struct world_row *row, enum keel_role role,
+		void (*tune)(struct keel_config *config, const void *arg),
+		const void *arg)
 {
 	struct keel_config *config;
 	struct keel_ctx *ctx;
@@ -38,11 +43,18 @@ struct keel_ctx *world_ctx_new(const struct world_row *row, enum keel_role role)
 
 	ATF_REQUIRE_EQ(0, keel_config_new(role, &config));
 	set_up_config(config, row, role);
+	if (tune)
+		tune(config, arg);
 	err = keel_ctx_new(config, NULL, &ctx);
 	ATF_REQUIRE_MSG(!err, "%s: context: %s", row->name,
 			keel_config_diag(config)->text);
 	keel_config_free(config);
 	return ctx;
+}
+
+struct keel_ctx *world_ctx_new(const struct world_row *row, enum keel_role role)
+{
+	return world_ctx_tuned(row, role, NULL, NULL);
 }
 
 struct keel_ctx *world_ctx(const struct world_row *row, enum keel_role role)
@@ -91,7 +103,9 @@ static int listen_on(struct server *server)
 		.sz = sizeof(opts),
 		.addr = (struct sockaddr *)&any,
 		.addr_len = sizeof(any),
-		.ctx = world_ctx(server->opts.row, KEEL_SERVER),
+		.ctx = server->opts.ctx
+			       ? server->opts.ctx
+			       : world_ctx(server->opts.row, KEEL_SERVER),
 		.ops = server->opts.ops,
 		.arg = server->opts.arg,
 		.data_len = server->opts.data_len,
@@ -134,7 +148,8 @@ void server_start(struct server *server, const struct server_opts *opts)
 					PTHREAD_COND_INITIALIZER, false}};
 
 	*server = (struct server){.opts = *opts};
-	world_ctx(opts->row, KEEL_SERVER);
+	if (!opts->ctx)
+		world_ctx(opts->row, KEEL_SERVER);
 	ATF_REQUIRE_EQ(
 		0, pthread_create(&server->thread, NULL, server_main, &start));
 	rendezvous_wait(&start.ready);
@@ -259,7 +274,10 @@ static void do_ops(struct client *client)
 	while (keel_conn_next_op(client->conn, &op) == 1) {
 		switch (op.type) {
 		case KEEL_OP_RECV:
+		case KEEL_OP_RECV_RECORD:
 			client->wants_read = true;
+			client->wants_record = op.type == KEEL_OP_RECV_RECORD;
+			client->recv_len = op.len;
 			break;
 		case KEEL_OP_SEND:
 			res = write_all(client, op.data, op.len)
@@ -268,15 +286,23 @@ static void do_ops(struct client *client)
 			err = keel_conn_op_done(client->conn, op.type, res);
 			break;
 		case KEEL_OP_SHUTDOWN:
-			shutdown(client->fd, SHUT_WR);
+			record_io_shutdown(client->fd, WORLD_LIMIT_S * 1000);
 			err = keel_conn_op_done(client->conn, op.type, 0);
 			break;
 		case KEEL_OP_SETSOCKOPT:
 		case KEEL_OP_GETSOCKOPT:
+			res = record_io_option(client->fd, &op);
+			err = keel_conn_op_done(client->conn, op.type, res);
+			break;
 		case KEEL_OP_RECV_STOP:
-		case KEEL_OP_RECV_RECORD:
+			client->wants_read = false;
+			err = keel_conn_op_done(client->conn, op.type, 0);
+			break;
 		case KEEL_OP_SEND_RECORD:
-			atf_tc_fail("an operation without has_socket");
+			res = record_io_send(client->fd, op.record_type,
+					     op.data, op.len, 0);
+			err = keel_conn_op_done(client->conn, op.type, res);
+			break;
 		case KEEL_OP_CLOSE:
 			client->is_over = true;
 			break;
@@ -303,8 +329,10 @@ static bool take_event(struct client *client)
 	case KEEL_EVENT_EOF:
 		client->is_eof = true;
 		break;
-	case KEEL_EVENT_SESSION:
 	case KEEL_EVENT_CUT:
+		client->is_cut = true;
+		break;
+	case KEEL_EVENT_SESSION:
 	case KEEL_EVENT_CLOSED:
 	case KEEL_EVENT_FAILED:
 		break;
@@ -312,18 +340,35 @@ static bool take_event(struct client *client)
 	return true;
 }
 
+static int read_record(struct client *client)
+{
+	uint8_t type = 0;
+	ssize_t n = record_io_recv(client->fd, client->in, sizeof(client->in),
+				   0, &type);
+
+	if (n >= 0 && type)
+		return keel_conn_input_record(client->conn, type, client->in,
+					      (size_t)n);
+	return keel_conn_op_done(client->conn, KEEL_OP_RECV_RECORD, n);
+}
+
+static int read_bytes(struct client *client)
+{
+	size_t len = client->recv_len ? client->recv_len : sizeof(client->in);
+	ssize_t n;
+
+	len = len < sizeof(client->in) ? len : sizeof(client->in);
+	n = recv(client->fd, client->in, len, 0);
+	if (n > 0)
+		return keel_conn_input(client->conn, client->in, (size_t)n);
+	return keel_conn_op_done(client->conn, KEEL_OP_RECV, n ? -errno : 0);
+}
+
 static void read_some(struct client *client)
 {
-	ssize_t n = recv(client->fd, client->in, sizeof(client->in), 0);
-	int err;
-
 	client->wants_read = false;
-	if (n > 0)
-		err = keel_conn_input(client->conn, client->in, (size_t)n);
-	else
-		err = keel_conn_op_done(client->conn, KEEL_OP_RECV,
-					n ? -errno : 0);
-	ATF_REQUIRE_EQ(0, err);
+	ATF_REQUIRE_EQ(0, client->wants_record ? read_record(client)
+					       : read_bytes(client));
 }
 
 /* Until there is an event, or no more can come. */
@@ -347,12 +392,19 @@ static int client_err(const struct client *client)
 
 int client_try(struct client *client, const struct server *server)
 {
-	struct keel_ctx *ctx = world_ctx(server->opts.row, KEEL_CLIENT);
-	struct client want = {.chunk = client->chunk, .rcvbuf = client->rcvbuf};
+	struct client want = {.chunk = client->chunk,
+			      .rcvbuf = client->rcvbuf,
+			      .ctx = client->ctx,
+			      .has_socket = client->has_socket};
+	struct keel_conn_opts opts = {.sz = sizeof(opts),
+				      .has_socket = client->has_socket};
+	struct keel_ctx *ctx = client->ctx;
 
+	if (!ctx)
+		ctx = world_ctx(server->opts.row, KEEL_CLIENT);
 	*client = want;
 	client->fd = tcp_open(server, want.rcvbuf);
-	ATF_REQUIRE_EQ(0, keel_conn_new(ctx, NULL, &client->conn));
+	ATF_REQUIRE_EQ(0, keel_conn_new(ctx, &opts, &client->conn));
 	while (!client->is_open && next_event(client))
 		;
 	do_ops(client);

@@ -31,12 +31,17 @@ extern const struct world_row world_rows[];
 /* A context of one side; kept until the process ends. */
 struct keel_ctx *world_ctx(const struct world_row *row, enum keel_role role);
 
-/* A new one, the caller's. */
+/* A new one, the caller's; @tune may change its configuration, or is NULL. */
+struct keel_ctx *
+world_ctx_tuned(const struct world_row *row, enum keel_role role,
+		void (*tune)(struct keel_config *config, const void *arg),
+		const void *arg);
 struct keel_ctx *world_ctx_new(const struct world_row *row,
 			       enum keel_role role);
 
 struct server_opts {
 	const struct world_row *row;
+	struct keel_ctx *ctx; /* NULL: the row's */
 	const struct keel_stream_ops *ops;
 	void *arg;
 	size_t data_len;
@@ -88,9 +93,14 @@ struct client {
 	bool wants_read; /* KEEL_OP_RECV is out */
 	bool is_open;
 	bool is_eof;
-	bool is_over; /* the connection wants to close */
-	size_t chunk; /* bytes in one write to the socket; 0: all */
-	int rcvbuf;   /* as for tcp_open() */
+	bool is_over;	      /* the connection wants to close */
+	size_t chunk;	      /* bytes in one write to the socket; 0: all */
+	int rcvbuf;	      /* as for tcp_open() */
+	struct keel_ctx *ctx; /* NULL: that of the server's row */
+	bool has_socket;      /* the kernel may protect its records */
+	bool is_cut;	      /* KEEL_EVENT_CUT came */
+	bool wants_record;    /* KEEL_OP_RECV_RECORD is out */
+	size_t recv_len;      /* of what is out; 0: any */
 };
 
 /* Connect and shake hands. */
