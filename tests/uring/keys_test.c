@@ -48,21 +48,10 @@ static const struct keel_stream_ops file_ops = {
 	.on_close = note_close,
 };
 
-static struct keel_ctx *limited_ctx(const struct world_row *row)
+static void limit(struct keel_config *config, const void *arg)
 {
-	struct keel_config *config;
-	struct keel_ctx *ctx;
-
-	ATF_REQUIRE_EQ(0, keel_config_new(KEEL_SERVER, &config));
-	ATF_REQUIRE_EQ(0, keel_config_set_backend(config, row->backend));
-	ATF_REQUIRE_EQ(0, keel_config_set_versions(config, row->version,
-						   row->version));
-	if (strcmp(row->backend, "null"))
-		ATF_REQUIRE_EQ(0, keel_config_set_self_signed(config, "h"));
+	(void)arg;
 	ATF_REQUIRE_EQ(0, keel_config_set_record_limit(config, NR_RECORDS));
-	ATF_REQUIRE_EQ(0, keel_ctx_new(config, NULL, &ctx));
-	keel_config_free(config);
-	return ctx;
 }
 
 static void set_ctx(struct server *server, void *arg)
@@ -77,7 +66,7 @@ static void start(struct server *server, const struct world_row *row,
 {
 	struct server_opts opts = {
 		.row = row, .ops = ops, .data_len = sizeof(struct echo)};
-	struct keel_ctx *ctx = limited_ctx(row);
+	struct keel_ctx *ctx = world_ctx_tuned(row, KEEL_SERVER, limit, NULL);
 
 	atomic_store(&nr_close, 0);
 	server_start(server, &opts);

@@ -18,12 +18,28 @@ const struct world_row world_rows[] = {
 	{.name = NULL},
 };
 
+/*
+ * KEEL_TEST_OFFLOAD=require: everything that can be in the kernel is. The null
+ * backend's ciphers are none of the kernel's.
+ */
+static bool requires_kernel(const struct world_row *row)
+{
+	const char *policy = getenv("KEEL_TEST_OFFLOAD");
+
+	return policy && !strcmp(policy, "require") &&
+	       strcmp(row->backend, "null");
+}
+
 static void set_up_config(struct keel_config *config,
 			  const struct world_row *row, enum keel_role role)
 {
 	ATF_REQUIRE_EQ(0, keel_config_set_backend(config, row->backend));
 	ATF_REQUIRE_EQ(0, keel_config_set_versions(config, row->version,
 						   row->version));
+	if (requires_kernel(row))
+		ATF_REQUIRE_EQ(
+			0, keel_config_set_offload(config, KEEL_TX | KEEL_RX,
+						   KEEL_OFFLOAD_REQUIRE));
 	if (role == KEEL_CLIENT)
 		ATF_REQUIRE_EQ(
 			0, keel_config_set_verify(config, KEEL_VERIFY_NONE));
@@ -392,12 +408,14 @@ static int client_err(const struct client *client)
 
 int client_try(struct client *client, const struct server *server)
 {
+	bool has_socket =
+		client->has_socket || requires_kernel(server->opts.row);
 	struct client want = {.chunk = client->chunk,
 			      .rcvbuf = client->rcvbuf,
 			      .ctx = client->ctx,
-			      .has_socket = client->has_socket};
+			      .has_socket = has_socket};
 	struct keel_conn_opts opts = {.sz = sizeof(opts),
-				      .has_socket = client->has_socket};
+				      .has_socket = has_socket};
 	struct keel_ctx *ctx = client->ctx;
 
 	if (!ctx)
