@@ -37,12 +37,14 @@ static void count(struct keel_stream *stream, size_t len)
 /* 0 after -EAGAIN: the stream gets a turn when there is room. */
 static ssize_t sent(struct keel_stream *stream, ssize_t n)
 {
-	if (n < 0 && errno == EINTR)
+	int err = n < 0 ? errno : 0;
+
+	if (err == EINTR)
 		n = 0;
-	if (n < 0 && errno != EAGAIN)
-		return keel__stream_send_refused(stream, -errno)
+	else if (err && err != EAGAIN)
+		return keel__stream_send_refused(stream, -err)
 			       ? 0
-			       : (errno == EPIPE ? -ECONNRESET : -errno);
+			       : (err == EPIPE ? -ECONNRESET : -err);
 	if (n < 0) {
 		keel__stream_wait_writable(stream);
 		return 0;

@@ -196,26 +196,34 @@ bool keel__stream_send_record(struct keel_stream *stream,
 	return n > 0;
 }
 
+/* The receive that is under way says so too, or it does not: the first counts. */
+static bool tell_verdict(struct keel_stream *stream, int res)
+{
+	if (stream->excused)
+		return false;
+	stream->excused = true;
+	if (!stream->want_recv)
+		return true;
+	stream->want_recv = false;
+	/* Judged like input, with the stream's next turn. */
+	stream->kept = true;
+	return !keel_conn_op_done(keel__stream_conn(stream),
+				  KEEL_OP_RECV_RECORD, res);
+}
+
 bool keel__stream_send_refused(struct keel_stream *stream, int res)
 {
-	struct keel_conn *conn = keel__stream_conn(stream);
 	socklen_t len = sizeof(res);
 	int err;
 
-	if (!stream->rx_kernel)
+	if (!stream->rx_kernel ||
+	    (res != -EBADMSG && res != -EMSGSIZE && res != -EINVAL))
 		return false;
-	switch (res) {
-	case -EBADMSG:
-		/* Receiving says so again. */
-		return !getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &err,
-				   &len);
-	case -EMSGSIZE:
-	case -EINVAL:
-		/* Receiving no longer does. */
-		return !keel_conn_op_done(conn, KEEL_OP_RECV_RECORD, res);
-	default:
+	/* Until that is read nothing can be sent. */
+	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
 		return false;
-	}
+	/* Receiving says EBADMSG each time, the others once. */
+	return res == -EBADMSG || tell_verdict(stream, res);
 }
 
 bool keel__stream_lingers(struct keel_stream *stream)

@@ -157,6 +157,9 @@ static void recv_ended(struct keel_stream *stream, int res)
 		stream->eof = true;
 		break;
 	default:
+		/* A send has said so already. */
+		if (!stream->want_recv)
+			break;
 		stream->want_recv = false;
 		if (keel_conn_op_done(keel__stream_conn(stream),
 				      recv_op(stream), res))

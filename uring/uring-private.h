@@ -192,6 +192,7 @@ struct keel_stream {
 	bool tx_kernel : 1; /* the kernel protects what is sent */
 	bool rx_kernel : 1;
 	bool stop_recv : 1; /* the connection wants no receive under way */
+	bool excused : 1;   /* a send failed for what was received */
 	bool linger : 1;    /* only the peer's acknowledgement is waited for */
 };
 
