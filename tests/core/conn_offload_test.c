@@ -143,6 +143,45 @@ CASE(offload__stays, "What the kernel has it keeps, and what it refused is not "
 	}
 }
 
+CASE(offload__off_and_on,
+     "A move that is called off in the middle of a record, "
+     "and wanted again, begins anew")
+{
+	for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+		const struct kernel_setup setup = {
+			.row = on,
+			.ends = KERNEL_SERVER,
+		};
+		static const enum keel_offload policies[] = {
+			KEEL_OFFLOAD_AUTO, KEEL_OFFLOAD_OFF, KEEL_OFFLOAD_AUTO};
+		struct bytes rest = {.data = NULL};
+		struct kernel_pipe kp;
+		struct bytes *wire = &kp.pipe.client.wire;
+
+		kernel_pipe_open(&kp, &setup);
+		pipe_end_forge(&kp.pipe.client, KEEL__RECORD_DATA, "abc", 3);
+		bytes_add(&rest, wire->data + 10, wire->len - 10);
+		wire->len = 10;
+		pipe_end_read(&kp.pipe.server);
+		for (size_t i = 0; i < KEEL__ARRAY_LEN(policies); i++) {
+			REQUIRE_INT(on->name, 0,
+				    keel_conn_set_offload(kp.pipe.server.conn,
+							  KEEL_RX,
+							  policies[i]));
+			if (i == 1)
+				bytes_add(wire, rest.data, rest.len);
+			/* Receiving while keys are set ends the program. */
+			pipe_run(&kp.pipe);
+			CHECK_INT(on->name, i == 2, kp.server.rx.nr_sets);
+		}
+		CHECK_INT(on->name, 3, kp.pipe.server.got.len);
+		check_both_ways(&kp, on->name, 1000);
+		check_engines(on->name, &kp.pipe.server, KEEL_RX);
+		bytes_fini(&rest);
+		kernel_pipe_fini(&kp);
+	}
+}
+
 CASE(offload__at_the_end, "Once a connection ends no policy changes how")
 {
 	static const enum keel_conn_state states[] = {
@@ -188,6 +227,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, offload__arguments);
 	ATF_TP_ADD_TC(tp, offload__before);
 	ATF_TP_ADD_TC(tp, offload__stays);
+	ATF_TP_ADD_TC(tp, offload__off_and_on);
 	ATF_TP_ADD_TC(tp, offload__at_the_end);
 	return atf_no_error();
 }

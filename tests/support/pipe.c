@@ -252,6 +252,8 @@ static void do_option(struct pipe_end *end, const struct keel_op *op)
 		r = fake_ktls_set(end->sock, op);
 	else
 		r = fake_ktls_get(end->sock, op);
+	if (end->wants_recv && end->sock->rx.t.suite)
+		die("bytes are wanted while the keys are set", -EIO);
 	answer(end, op->type, r);
 }
 
@@ -382,8 +384,6 @@ static bool read_bytes(struct pipe_end *end)
 	size_t n = wire->len;
 	uint8_t *copy;
 
-	if (end->sock && end->sock->rx.t.suite)
-		die("bytes were wanted when the keys were set", -EIO);
 	if (end->max_read && n > end->max_read)
 		n = end->max_read;
 	if (end->recv_len && n > end->recv_len)
