@@ -19,14 +19,23 @@ const char keel__probe_usage[] =
 	"what would change that. The exit status is 0 if the kernel can protect\n"
 	"records, 3 if it cannot, and 1 if it could not be tried.\n";
 
+/* Why not; of a cipher that works the name says all. */
+static const char *last_column(const struct keel_feature *feature)
+{
+	if (feature->err)
+		return feature->why;
+	return *feature->use ? "" : feature->text;
+}
+
 static int print_row(const struct keel_feature *feature, void *arg)
 {
+	const char *text = last_column(feature);
 	bool *is_able = arg;
 
-	printf("%-4s %-18s %-11s %s\n", feature->err ? "no" : "yes",
-	       feature->name, feature->use,
-	       feature->err ? feature->why
-			    : (*feature->use ? "" : feature->text));
+	/* Columns are filled up only for what follows them. */
+	printf("%-4s %-18s %-*s%s%s\n", feature->err ? "no" : "yes",
+	       feature->name, *text ? 11 : 0, feature->use, *text ? " " : "",
+	       text);
 	/* The first is what all others need. */
 	if (strcmp(feature->name, "ulp") != 0)
 		return 0;

@@ -14,7 +14,7 @@ refused()
 	pattern=$2
 	shift 2
 	# shellcheck disable=SC2086
-	$as_user timeout 20 "$KEEL" "$@" >out 2>err
+	$as_user timeout "$(longer 20)" "$KEEL" "$@" >out 2>err
 	got=$?
 	test "$got" -eq "$code" ||
 		atf_fail "keel $*: exit code $got, not $code: $(cat err)"
@@ -30,7 +30,7 @@ printed()
 {
 	pattern=$1
 	shift
-	timeout 20 "$KEEL" "$@" >out 2>err ||
+	timeout "$(longer 20)" "$KEEL" "$@" >out 2>err ||
 		atf_fail "keel $*: exit code $?: $(cat err)"
 	grep -qE -e "$pattern" out ||
 		atf_fail "keel $*: no '$pattern' in $(cat out)"
@@ -56,8 +56,11 @@ case_new keel__probes_the_kernel \
 keel__probes_the_kernel_body()
 {
 	code=0
-	timeout 20 "$KEEL" probe >out 2>err || code=$?
+	timeout "$(longer 20)" "$KEEL" probe >out 2>err || code=$?
 	test ! -s err || atf_fail "keel probe said $(cat err)"
+	if grep -q ' $' out; then
+		atf_fail "spaces end a line: $(cat out)"
+	fi
 	case $code in
 	0)
 		grep -q '^yes *ulp ' out || atf_fail "$(cat out)"
