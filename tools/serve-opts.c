@@ -206,8 +206,8 @@ static int take_offload(const char *value, struct keel_serve_opts *opts)
 
 		if (!is_tx && strncmp(at, "rx=", 3) != 0)
 			break;
-		at = skip_policy(at + 3, is_tx ? &opts->tx_offload
-					       : &opts->rx_offload);
+		at = skip_policy(at + 3,
+				 is_tx ? &opts->tx_offload : &opts->rx_offload);
 		if (at && *at == ',' && at[1])
 			at++;
 	}

@@ -129,7 +129,7 @@ static const struct {
 	const char *name;
 	int opt;
 	enum fake_step step;
-} lates[] = {
+} late_rows[] = {
 	{"attaching", TCP_ULP, FAKE_ATTACH},
 	{"keys to send", TLS_TX, FAKE_TX_KEYS},
 	{"keys to receive", TLS_RX, FAKE_RX_KEYS},
@@ -197,11 +197,11 @@ static void check_late(const struct pipe_row *on, size_t late, size_t act,
 {
 	struct kernel_pipe kp;
 
-	name_of(on->name, lates[late].name, acts[act].name, err);
-	start(&kp, on, KEEL_OFFLOAD_AUTO, lates[late].opt);
+	name_of(on->name, late_rows[late].name, acts[act].name, err);
+	start(&kp, on, KEEL_OFFLOAD_AUTO, late_rows[late].opt);
 	acts[act].fn(&kp);
 	pipe_run(&kp.pipe);
-	kp.server.fail[lates[late].step] = err;
+	kp.server.fail[late_rows[late].step] = err;
 	pipe_end_release(&kp.pipe.server);
 	pipe_run(&kp.pipe);
 	check_got(&kp);
@@ -215,7 +215,7 @@ CASE(late__answer, "Whatever is done and comes while the kernel has not "
 	static const int errs[] = {0, -ENOENT};
 
 	for (const struct pipe_row *on = pipe_rows; on->name; on++)
-		for (size_t i = 0; i < KEEL__ARRAY_LEN(lates); i++)
+		for (size_t i = 0; i < KEEL__ARRAY_LEN(late_rows); i++)
 			for (size_t k = 0; k < KEEL__ARRAY_LEN(acts); k++)
 				for (size_t e = 0; e < 2; e++) {
 					if (!acts[k].in_tls13 ||
@@ -250,14 +250,14 @@ CASE(late__required, "What is required and refused late: nothing that only the "
 		     "kernel was to send is sent, and the peer is told")
 {
 	for (const struct pipe_row *on = pipe_rows; on->name; on++)
-		for (size_t i = 0; i < KEEL__ARRAY_LEN(lates); i++) {
+		for (size_t i = 0; i < KEEL__ARRAY_LEN(late_rows); i++) {
 			const struct keel_err *err;
 			struct kernel_pipe kp;
 
-			name_of(on->name, lates[i].name, "required", 0);
-			start(&kp, on, KEEL_OFFLOAD_REQUIRE, lates[i].opt);
+			name_of(on->name, late_rows[i].name, "required", 0);
+			start(&kp, on, KEEL_OFFLOAD_REQUIRE, late_rows[i].opt);
 			tell(&kp);
-			kp.server.fail[lates[i].step] = -ENOENT;
+			kp.server.fail[late_rows[i].step] = -ENOENT;
 			pipe_end_release(&kp.pipe.server);
 			pipe_run(&kp.pipe);
 			err = keel_conn_err(kp.pipe.server.conn);
@@ -266,7 +266,7 @@ CASE(late__required, "What is required and refused late: nothing that only the "
 			err = keel_conn_err(kp.pipe.client.conn);
 			CHECK_INT(label, KEEL_ERR_PEER_ALERT, err->origin);
 			CHECK_INT(label, KEEL_ALERT_INTERNAL_ERROR, err->alert);
-			if (lates[i].opt == TLS_TX)
+			if (late_rows[i].opt == TLS_TX)
 				CHECK_INT(label, 0, kp.pipe.client.got.len);
 			kernel_pipe_fini(&kp);
 		}
@@ -276,12 +276,13 @@ CASE(late__peer_fails, "A peer's fatal alert, or its end, while the kernel has "
 		       "not answered")
 {
 	for (const struct pipe_row *on = pipe_rows; on->name; on++)
-		for (size_t i = 0; i < KEEL__ARRAY_LEN(lates) * 2; i++) {
+		for (size_t i = 0; i < KEEL__ARRAY_LEN(late_rows) * 2; i++) {
 			bool is_alert = i % 2;
 			struct kernel_pipe kp;
 
-			name_of(on->name, lates[i / 2].name, "dies", is_alert);
-			start(&kp, on, KEEL_OFFLOAD_AUTO, lates[i / 2].opt);
+			name_of(on->name, late_rows[i / 2].name, "dies",
+				is_alert);
+			start(&kp, on, KEEL_OFFLOAD_AUTO, late_rows[i / 2].opt);
 			tell(&kp);
 			if (is_alert)
 				pipe_end_forge(&kp.pipe.client,
@@ -305,13 +306,13 @@ CASE(late__policy, "A policy that is turned off and on while the kernel has "
 		KEEL_OFFLOAD_AUTO, KEEL_OFFLOAD_REQUIRE, KEEL_OFFLOAD_OFF};
 
 	for (const struct pipe_row *on = pipe_rows; on->name; on++)
-		for (size_t i = 0; i < KEEL__ARRAY_LEN(lates) * 3; i++) {
+		for (size_t i = 0; i < KEEL__ARRAY_LEN(late_rows) * 3; i++) {
 			struct keel_conn *conn;
 			struct kernel_pipe kp;
 
-			name_of(on->name, lates[i / 3].name, "policy",
+			name_of(on->name, late_rows[i / 3].name, "policy",
 				(int)i % 3);
-			start(&kp, on, KEEL_OFFLOAD_AUTO, lates[i / 3].opt);
+			start(&kp, on, KEEL_OFFLOAD_AUTO, late_rows[i / 3].opt);
 			conn = kp.pipe.server.conn;
 			REQUIRE_INT(label, 0,
 				    keel_conn_set_offload(conn, KERNEL_BOTH,
