@@ -15,7 +15,7 @@ case_new()
 	{
 		atf_set descr \"$2\"
 		atf_set require.progs \"${3:-curl}\"
-		atf_set timeout $((240 * ${KEEL_SLOWER:-1}))
+		atf_set timeout $(longer 240)
 	}
 	$1_cleanup()
 	{
@@ -40,10 +40,16 @@ end_all()
 	return 0
 }
 
+# longer SECONDS: what takes so long on most machines may take so long on this.
+longer()
+{
+	echo $(($1 * ${KEEL_SLOWER:-1}))
+}
+
 # until_true SECONDS COMMAND...: poll; false if it never came true.
 until_true()
 {
-	tries=$(($1 * 20))
+	tries=$(($(longer "$1") * 20))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		tries=$((tries - 1))
@@ -70,7 +76,11 @@ is_started_or_gone()
 # serve_start ARG...: serve ./www on a free port; sets pid, url and port.
 serve_start()
 {
-	"$KEEL" serve www --listen 127.0.0.1:0 "$@" >serve.out 2>serve.err &
+	# What the server before has said must not be taken for this one's.
+	: >serve.out
+	"$KEEL" serve www --listen 127.0.0.1:0 \
+		--handshake-timeout "$(longer 10)" "$@" \
+		>serve.out 2>serve.err &
 	pid=$!
 	echo "$pid" >>"$pids"
 	until_true 20 is_started_or_gone "$pid" serve.out
@@ -92,7 +102,7 @@ serve_stop()
 ask()
 {
 	curl --silent --show-error --insecure --globoff --path-as-is \
-		--max-time 20 --output body "$@"
+		--max-time "$(longer 20)" --output body "$@"
 }
 
 # expect STATUS PATH [CURL ARG]...
@@ -135,8 +145,8 @@ expect_field()
 # The input ends when the server has closed, not before.
 talk()
 {
-	timeout 20 openssl s_client -quiet -connect "127.0.0.1:$port" "$@" \
-		2>s_client.err
+	timeout "$(longer 20)" openssl s_client -quiet \
+		-connect "127.0.0.1:$port" "$@" 2>s_client.err
 }
 
 # make_cert NAME: NAME.pem and NAME.key, self-signed for localhost.
