@@ -110,7 +110,7 @@ static void take_end(struct outcome *out, int i, const struct pipe_end *end)
 	out->err[i] = err->err;
 	out->origin[i] = err->origin;
 	out->alert[i] = err->alert;
-	out->state[i] = keel_conn_get_state(end->conn);
+	out->state[i] = (int)keel_conn_get_state(end->conn);
 }
 
 static struct outcome play(const struct pipe_row *on, size_t row,
