@@ -17,6 +17,7 @@ static struct {
 	int tx;
 	int rx;
 	bool is_later; /* only from the second time on */
+	bool is_required;
 	unsigned int nr_tx;
 	unsigned int nr_rx;
 } refusal;
@@ -53,8 +54,15 @@ static const struct keel__sock_sys refusing = {
 
 static void refuse(struct server *server, void *arg)
 {
+	struct keel_ctx *ctx = server->opts.ctx;
+
 	(void)arg;
 	server->loop->sys = &refusing;
+	/* A context that requires it cannot be had everywhere. */
+	if (refusal.is_required) {
+		ctx->offload[0] = KEEL_OFFLOAD_REQUIRE;
+		ctx->offload[1] = KEEL_OFFLOAD_REQUIRE;
+	}
 }
 
 /* A context that thinks well of every kernel. */
@@ -103,6 +111,7 @@ static bool choose(size_t r)
 	refusal.tx = rows[r].tx;
 	refusal.rx = rows[r].rx;
 	refusal.is_later = false;
+	refusal.is_required = false;
 	return rows[r].attach || (rows[r].tx && rows[r].rx) ||
 	       offload_has("ulp", "");
 }
@@ -161,10 +170,8 @@ CASE(refused__but_required, "where the kernel is required, a refusal ends "
 
 		if (!choose(r))
 			continue;
-		/* A context that requires it cannot be had everywhere. */
+		refusal.is_required = true;
 		start(&server, &plan);
-		server.opts.ctx->offload[0] = KEEL_OFFLOAD_REQUIRE;
-		server.opts.ctx->offload[1] = KEEL_OFFLOAD_REQUIRE;
 		plan_open(&client, &server, &plan);
 		client_wait_end(&client);
 		CHECK_INT(name, KEEL_ERR_PEER_ALERT,

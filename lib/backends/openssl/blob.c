@@ -147,6 +147,18 @@ SSL_SESSION *keel__ossl_blob_read(const void *blob, size_t len,
 }
 
 /*
+ * time() may be some milliseconds behind the clock that OpenSSL reads, and so
+ * find a session that began with this second to be from the next one.
+ */
+static long now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (long)ts.tv_sec;
+}
+
+/*
  * Over by our own count or by the server's hint, which is seconds from the
  * ticket's arrival: RFC 8446 section 4.6.1, where 0 means at once, and RFC 5077
  * section 5.6, where it means nothing. A session from the future tells that the
@@ -154,7 +166,7 @@ SSL_SESSION *keel__ossl_blob_read(const void *blob, size_t len,
  */
 bool keel__ossl_session_is_over(const SSL_SESSION *session)
 {
-	long age = (long)time(NULL) - SSL_SESSION_get_time(session);
+	long age = now_s() - SSL_SESSION_get_time(session);
 	unsigned long hint = SSL_SESSION_get_ticket_lifetime_hint(session);
 	bool is_tls13 =
 		SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION;
