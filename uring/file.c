@@ -256,7 +256,9 @@ int keel__file_fill(struct keel_stream *stream)
 
 	if (has_record(stream))
 		return -EAGAIN;
-	if (stream->tx_kernel && !stream->file_uncached && is_flushed(stream)) {
+	/* All of it may have been read by us before sending moved. */
+	if (stream->tx_kernel && stream->file_left && !stream->file_uncached &&
+	    is_flushed(stream)) {
 		err = keel__file_splice(stream);
 		if (err != -EOPNOTSUPP)
 			return err;

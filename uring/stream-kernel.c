@@ -98,6 +98,11 @@ static void answer(struct keel_stream *stream, enum keel_op_type type,
 	if (keel_conn_op_done(keel__stream_conn(stream), type, res))
 		keel__stream_end(stream, -EIO, KEEL_ERR_USAGE,
 				 "an operation of the kernel engine");
+	if (res >= 0 || res == -EAGAIN)
+		return;
+	/* A refusal may be an event, which no input would bring up. */
+	stream->kept = true;
+	keel__stream_dirty(stream);
 }
 
 bool keel__stream_set_option(struct keel_stream *stream,

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
+#include <sys/time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -152,10 +152,10 @@ SSL_SESSION *keel__ossl_blob_read(const void *blob, size_t len,
  */
 static long now_s(void)
 {
-	struct timespec ts;
+	struct timeval now;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (long)ts.tv_sec;
+	gettimeofday(&now, NULL);
+	return (long)now.tv_sec;
 }
 
 /*
