@@ -140,6 +140,6 @@ int keel_offload_probe(int (*fn)(const struct keel_feature *feature, void *arg),
 
 	if (!fn)
 		return -EINVAL;
-	err = keel__ktls_facts(&facts);
+	err = keel__ktls_facts(false, &facts);
 	return err ? err : keel__ktls_tell(facts, fn, arg);
 }

@@ -12,6 +12,7 @@
  * @dir:          enum keel_dir
  * @policy:       enum keel_offload
  * @is_able:      the driver has a socket and does what is asked of it
+ * @is_insecure:  the backend's ciphers are not what they are called
  */
 struct keel__ktls_wish {
 	const struct keel_suite *suite;
@@ -19,6 +20,7 @@ struct keel__ktls_wish {
 	uint8_t dir;
 	uint8_t policy;
 	bool is_able;
+	bool is_insecure;
 };
 
 /*

@@ -23,6 +23,13 @@ static int has_driver(const struct keel__ktls_facts *facts,
 	return wish->is_able ? 0 : -ENOTSOCK;
 }
 
+static int has_backend(const struct keel__ktls_facts *facts,
+		       const struct keel__ktls_wish *wish)
+{
+	(void)facts;
+	return wish->is_insecure ? -EOPNOTSUPP : 0;
+}
+
 static int has_ulp(const struct keel__ktls_facts *facts,
 		   const struct keel__ktls_wish *wish)
 {
@@ -74,6 +81,7 @@ static const struct {
 } rows[] = {
 	{KEEL_REASON_POLICY, false, is_wanted},
 	{KEEL_REASON_DRIVER, false, has_driver},
+	{KEEL_REASON_BACKEND, false, has_backend},
 	{KEEL_REASON_NO_ULP, true, has_ulp},
 	{KEEL_REASON_CIPHER, true, has_cipher},
 	{KEEL_REASON_FRAGMENT, false, has_length},

@@ -34,10 +34,12 @@ struct keel__ktls_facts {
 };
 
 /*
- * Try everything. 0, or what kept sockets from being made; that is no fact
- * about TLS, and nothing is known then.
+ * Try everything, or with @is_brief only what a connection of ours may ask for:
+ * for each algorithm that it lacks the kernel runs modprobe(8), and waits. 0, or
+ * what kept sockets from being made; that is no fact about TLS, and nothing is
+ * known then.
  */
-int keel__ktls_probe(const struct keel__ktls_sys *sys,
+int keel__ktls_probe(const struct keel__ktls_sys *sys, bool is_brief,
 		     struct keel__ktls_facts *ret_facts);
 
 /* Is a fact one that can be: not ARIA in TLS 1.3. */
@@ -48,7 +50,7 @@ int keel__ktls_tell(const struct keel__ktls_facts *facts,
 		    int (*fn)(const struct keel_feature *feature, void *arg),
 		    void *arg);
 
-/* The kernel's facts, found once in this process. As keel__ktls_probe(). */
-int keel__ktls_facts(const struct keel__ktls_facts **ret_facts);
+/* The kernel's facts, each found once in this process. As keel__ktls_probe(). */
+int keel__ktls_facts(bool is_brief, const struct keel__ktls_facts **ret_facts);
 
 #endif

@@ -195,12 +195,13 @@ static int probe_feature(struct pair *pair, size_t idx, int *ret_fact)
 }
 
 static int probe_cipher(struct pair *pair, size_t cipher, size_t use,
-			int *ret_fact)
+			bool is_brief, int *ret_fact)
 {
 	int err;
 
 	*ret_fact = -EOPNOTSUPP;
-	if (!keel__ktls_has_use(cipher, use))
+	if (!keel__ktls_has_use(cipher, use) ||
+	    (is_brief && !keel__ktls_ciphers[cipher].aead))
 		return 0;
 	err = open_pair(pair, ret_fact);
 	if (err)
@@ -212,7 +213,7 @@ static int probe_cipher(struct pair *pair, size_t cipher, size_t use,
 	return 0;
 }
 
-int keel__ktls_probe(const struct keel__ktls_sys *sys,
+int keel__ktls_probe(const struct keel__ktls_sys *sys, bool is_brief,
 		     struct keel__ktls_facts *ret_facts)
 {
 	struct keel__ktls_facts facts;
@@ -223,27 +224,28 @@ int keel__ktls_probe(const struct keel__ktls_sys *sys,
 		err = probe_feature(&pair, i, &facts.features[i]);
 	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++)
 		for (size_t use = 0; use < KEEL__KTLS_NR_USES && !err; use++)
-			err = probe_cipher(&pair, i, use,
+			err = probe_cipher(&pair, i, use, is_brief,
 					   &facts.ciphers[i][use]);
 	if (!err)
 		*ret_facts = facts;
 	return err;
 }
 
-int keel__ktls_facts(const struct keel__ktls_facts **ret_facts)
+int keel__ktls_facts(bool is_brief, const struct keel__ktls_facts **ret_facts)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static struct keel__ktls_facts facts;
-	static bool is_known;
+	static struct keel__ktls_facts facts[2];
+	static bool is_known[2];
 	int err = 0;
 
 	pthread_mutex_lock(&lock);
-	if (!is_known) {
-		err = keel__ktls_probe(&keel__ktls_kernel, &facts);
-		is_known = !err;
+	if (!is_known[is_brief]) {
+		err = keel__ktls_probe(&keel__ktls_kernel, is_brief,
+				       &facts[is_brief]);
+		is_known[is_brief] = !err;
 	}
 	pthread_mutex_unlock(&lock);
 	if (!err)
-		*ret_facts = &facts;
+		*ret_facts = &facts[is_brief];
 	return err;
 }

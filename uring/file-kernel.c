@@ -63,8 +63,6 @@ static int send_open(struct keel_stream *stream)
 	int more = stream->file_left < KEEL_MAX_PLAINTEXT ? MSG_MORE : 0;
 	ssize_t n;
 
-	if (!tx || !tx->open_len)
-		return 0;
 	n = sent(stream, send(stream->fd, tx->data + tx->tail, tx->open_len,
 			      MSG_DONTWAIT | MSG_NOSIGNAL | more));
 	if (n < 0)
@@ -124,9 +122,14 @@ int keel__file_splice(struct keel_stream *stream)
 	len = next_len(stream, &info);
 	if (!is_cached(stream, len))
 		return -EOPNOTSUPP;
-	err = send_open(stream);
-	if (err)
-		return err;
+	if (stream->tx && stream->tx->open_len) {
+		err = send_open(stream);
+		if (!err)
+			err = keel__stream_ready(stream, &info);
+		if (err)
+			return err;
+		len = next_len(stream, &info);
+	}
 	n = send_some(stream, len);
 	if (n < 0)
 		return n == -ENODATA ? -EIO : (int)n;

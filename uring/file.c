@@ -248,6 +248,17 @@ static bool is_flushed(const struct keel_stream *stream)
 	return !tx || tx->head == tx->tail;
 }
 
+/*
+ * What we had read before sending moved, be it all of the file, is counted and
+ * sent as records first.
+ */
+static bool may_splice(const struct keel_stream *stream)
+{
+	return stream->tx_kernel && stream->file_left &&
+	       !stream->file_uncached && is_flushed(stream) &&
+	       (!stream->tx || stream->tx->open_len < stream->max_payload);
+}
+
 int keel__file_fill(struct keel_stream *stream)
 {
 	struct keel_tx_info info;
@@ -256,9 +267,7 @@ int keel__file_fill(struct keel_stream *stream)
 
 	if (has_record(stream))
 		return -EAGAIN;
-	/* All of it may have been read by us before sending moved. */
-	if (stream->tx_kernel && stream->file_left && !stream->file_uncached &&
-	    is_flushed(stream)) {
+	if (may_splice(stream)) {
 		err = keel__file_splice(stream);
 		if (err != -EOPNOTSUPP)
 			return err;

@@ -48,6 +48,7 @@ static enum keel_reason judge(struct keel_conn *conn, enum keel_dir dir,
 		.dir = (uint8_t)dir,
 		.policy = (uint8_t)policy,
 		.is_able = keel__conn_has(conn, KEEL__CONN_HAS_SOCKET),
+		.is_insecure = conn->ctx->is_insecure,
 	};
 
 	*ret_err = 0;

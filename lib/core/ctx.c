@@ -179,7 +179,7 @@ int keel__ctx_facts(struct keel_ctx *ctx,
 	int err;
 
 	if (!facts) {
-		err = keel__ktls_facts(&facts);
+		err = keel__ktls_facts(true, &facts);
 		if (err)
 			return err;
 		atomic_store_explicit(&ctx->facts, facts, memory_order_release);
@@ -190,15 +190,18 @@ int keel__ctx_facts(struct keel_ctx *ctx,
 
 /* What no connection of this context could ever have is said at once. */
 static int judge_required(struct keel_config *config,
-			  const struct choice *choice, enum keel_dir dir)
+			  const struct choice *choice,
+			  const struct keel_backend *be, enum keel_dir dir)
 {
 	const struct keel__ktls_facts *facts;
 	enum keel_reason reason = KEEL_REASON_PROBE;
 	int why;
-	int err = keel__ktls_facts(&facts);
+	int err = keel__ktls_facts(true, &facts);
 
 	why = err;
-	if (!err)
+	if (be->caps & KEEL_CAP_INSECURE)
+		reason = KEEL_REASON_BACKEND;
+	else if (!err)
 		reason = keel__ktls_judge_suites(facts, choice->suites,
 						 choice->nr_suites, dir, &why);
 	if (reason == KEEL_REASON_NONE)
@@ -212,14 +215,15 @@ static int judge_required(struct keel_config *config,
 }
 
 static int judge_offload(struct keel_config *config,
-			 const struct choice *choice)
+			 const struct choice *choice,
+			 const struct keel_backend *be)
 {
 	int r = 0;
 
 	if (config->offload[0] == KEEL_OFFLOAD_REQUIRE)
-		r = judge_required(config, choice, KEEL_TX);
+		r = judge_required(config, choice, be, KEEL_TX);
 	if (r >= 0 && config->offload[1] == KEEL_OFFLOAD_REQUIRE)
-		r = judge_required(config, choice, KEEL_RX);
+		r = judge_required(config, choice, be, KEEL_RX);
 	return r;
 }
 
@@ -249,6 +253,7 @@ static struct keel_ctx *ctx_alloc(const struct keel_config *config,
 	ctx->offload[0] = config->offload[0];
 	ctx->offload[1] = config->offload[1];
 	ctx->offload_after = config->offload_after;
+	ctx->is_insecure = ctx->be->caps & KEEL_CAP_INSECURE;
 	/* The default of one ticket is a wish, not a demand. */
 	if (ctx->be->caps & KEEL_CAP_RESUME)
 		ctx->nr_tickets = config->nr_tickets;
@@ -286,7 +291,9 @@ static int build(struct keel_config *config, const struct choice *choice,
 		return keel__diag_set(&config->diag, -ENOMEM, KEEL_ERR_SYS, 0,
 				      SITE, "out of memory");
 	}
-	r = judge_cert(config, ctx->be);
+	r = judge_offload(config, choice, ctx->be);
+	if (r >= 0)
+		r = judge_cert(config, ctx->be);
 	if (r >= 0 && config->self_signed)
 		r = make_self_signed(config, ctx->be, &self_signed);
 	if (r >= 0)
@@ -315,8 +322,6 @@ int keel_ctx_new(struct keel_config *config, struct keel_registry *registry,
 		return keel__diag_set(&config->diag, -EINVAL, KEEL_ERR_USAGE, 0,
 				      SITE, "no place for the context");
 	r = choose(config, &choice);
-	if (r >= 0)
-		r = judge_offload(config, &choice);
 	if (r >= 0)
 		r = keel_registry_find(registry, config->backend,
 				       needed_caps(config, &choice),

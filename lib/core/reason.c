@@ -29,6 +29,8 @@ static const char *const texts[] = {
 			       "socket",
 	[KEEL_REASON_KEYS] = "the kernel refused the keys",
 	[KEEL_REASON_PROBE] = "what the kernel can do could not be found out",
+	[KEEL_REASON_BACKEND] = "the backend is insecure, and what it calls a "
+				"cipher is not the kernel's",
 };
 
 const char *keel_reason_text(unsigned int reason)

@@ -17,7 +17,7 @@ static const struct {
 } tables[] = {
 	{"origin", keel_err_origin_name, KEEL_ERR_PEER},
 	{"level", keel_log_level_name, KEEL_LOG_DEBUG},
-	{"reason", keel_reason_text, KEEL_REASON_PROBE},
+	{"reason", keel_reason_text, KEEL_REASON_BACKEND},
 };
 
 CASE(names__are_complete_and_unique,

@@ -33,6 +33,8 @@ boot_guest()
 		-serial "file:$dir/console" -device virtio-serial-pci \
 		-chardev "file,id=output,path=$dir/output" \
 		-device virtserialport,chardev=output,name=output \
+		-chardev "file,id=progress,path=$dir/progress" \
+		-device virtserialport,chardev=progress,name=progress \
 		-chardev "file,id=results,path=$dir/results.tar" \
 		-device virtserialport,chardev=results,name=results \
 		</dev/null 2>"$dir/qemu"
@@ -40,7 +42,9 @@ boot_guest()
 	cat "$dir/output"
 	case $status in
 	0) ;;
-	124 | 137) echo "the guest had not ended after $seconds seconds" ;;
+	124 | 137)
+		echo "the guest had not ended after $seconds seconds; its last cases:"
+		tail -n 5 "$dir/progress" | tr -d '\r' | sed 's/^/  /' ;;
 	*) sed 's/^/qemu: /' "$dir/qemu" ;;
 	esac
 	tar -C "$dir" -xf "$dir/results.tar" --no-same-owner 2>/dev/null

@@ -39,6 +39,7 @@ static const struct {
 	uint16_t suite;
 	enum keel_offload policy;
 	bool is_unable;
+	bool is_insecure;
 	uint16_t max_fragment;
 	int feature; /* of the kernel that is missing, or -1 */
 	int use;     /* of the first cipher that is missing, or -1 */
@@ -67,6 +68,13 @@ static const struct {
 	 .use = -1,
 	 .tx = KEEL_REASON_DRIVER,
 	 .rx = KEEL_REASON_DRIVER},
+	{.name = "backend",
+	 .suite = GCM13,
+	 .is_insecure = true,
+	 .feature = -1,
+	 .use = -1,
+	 .tx = KEEL_REASON_BACKEND,
+	 .rx = KEEL_REASON_BACKEND},
 	{.name = "ULP",
 	 .suite = GCM12,
 	 .feature = KEEL__KTLS_ULP,
@@ -160,6 +168,7 @@ static void check_row(size_t i, enum keel_dir dir, enum keel_reason reason)
 	int err = 1;
 
 	wish.is_able = !rows[i].is_unable;
+	wish.is_insecure = rows[i].is_insecure;
 	wish.max_fragment = rows[i].max_fragment;
 	if (rows[i].feature >= 0)
 		facts.features[rows[i].feature] = rows[i].fact;

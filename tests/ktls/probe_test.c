@@ -17,6 +17,7 @@ struct fake {
 	int pair_err;
 	int pairs_left; /* before pair_err */
 	int nr_open;
+	int nr_pairs;
 	int ulp_err;
 	int keys_err;
 	int second_err; /* keys again */
@@ -34,6 +35,7 @@ static int fake_pair(void *arg, int ret_fds[2])
 	if (fake->pair_err && !fake->pairs_left--)
 		return fake->pair_err;
 	fake->nr_open += 2;
+	fake->nr_pairs++;
 	fake->nr_keys[0] = 0;
 	fake->nr_keys[1] = 0;
 	ret_fds[0] = 0;
@@ -110,7 +112,7 @@ static void probe(struct fake *fake, struct keel__ktls_facts *ret_facts)
 {
 	const struct keel__ktls_sys sys = sys_of(fake);
 
-	REQUIRE_INT("probe", 0, keel__ktls_probe(&sys, ret_facts));
+	REQUIRE_INT("probe", 0, keel__ktls_probe(&sys, false, ret_facts));
 	CHECK_INT("open sockets", 0, fake->nr_open);
 }
 
@@ -133,6 +135,22 @@ CASE(probe__all, "A kernel that can do everything")
 	probe(&fake, &facts);
 	CHECK_INT("tell", 0, keel__ktls_tell(&facts, count, &nr));
 	CHECK_INT("told", NR_TOLD, nr);
+}
+
+CASE(probe__brief, "What no connection can have is not asked for")
+{
+	struct fake fake = {0};
+	const struct keel__ktls_sys sys = sys_of(&fake);
+	struct keel__ktls_facts facts;
+
+	REQUIRE_INT("probe", 0, keel__ktls_probe(&sys, true, &facts));
+	CHECK_INT("features and four ciphers",
+		  KEEL__KTLS_NR_FEATURES + 4 * KEEL__KTLS_NR_USES,
+		  fake.nr_pairs);
+	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++)
+		CHECK_INT(keel__ktls_ciphers[i].name,
+			  keel__ktls_ciphers[i].aead ? 0 : -EOPNOTSUPP,
+			  facts.ciphers[i][0]);
 }
 
 /* What is said of one feature of a kernel. */
@@ -199,7 +217,7 @@ CASE(probe__nothing_came, "Without the bytes nothing is said of poll")
 	struct keel__ktls_sys sys = sys_of(&fake);
 
 	sys.nr_in = fake_is_in; /* 0, ever */
-	REQUIRE_INT("probe", 0, keel__ktls_probe(&sys, &facts));
+	REQUIRE_INT("probe", 0, keel__ktls_probe(&sys, false, &facts));
 	CHECK_INT("poll", -EAGAIN, facts.features[KEEL__KTLS_POLL]);
 }
 
@@ -211,7 +229,8 @@ CASE(probe__no_sockets, "Without sockets nothing is known, at any point")
 		const struct keel__ktls_sys sys = sys_of(&fake);
 		struct keel__ktls_facts facts = {.features = {1}};
 
-		CHECK_INT("probe", -EMFILE, keel__ktls_probe(&sys, &facts));
+		CHECK_INT("probe", -EMFILE,
+			  keel__ktls_probe(&sys, false, &facts));
 		CHECK_INT("untouched", 1, facts.features[0]);
 		CHECK_INT("open sockets", 0, fake.nr_open);
 	}
@@ -271,6 +290,7 @@ CASE(probe__this_kernel,
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, probe__all);
+	ATF_TP_ADD_TC(tp, probe__brief);
 	ATF_TP_ADD_TC(tp, probe__lacks);
 	ATF_TP_ADD_TC(tp, probe__nothing_came);
 	ATF_TP_ADD_TC(tp, probe__no_sockets);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A driver for one connection on one socket, over poll(2). */
 #include "tests/support/blocking.h"
+#include "tests/support/slower.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -127,7 +128,7 @@ static int turn(struct blocking *b, int timeout_ms)
 		pfd.events |= POLLIN;
 	if (b->ops & SENDS)
 		pfd.events |= POLLOUT;
-	r = poll(&pfd, 1, timeout_ms);
+	r = poll(&pfd, 1, timeout_ms * slower());
 	if (r <= 0)
 		return r < 0 ? -errno : -ETIMEDOUT;
 	if (pfd.events & POLLOUT && pfd.revents)

@@ -32,7 +32,7 @@ struct blocking {
 
 /*
  * Drive the connection until one of @events was told, or the socket is closed.
- * -ETIMEDOUT if nothing happens for @timeout_ms.
+ * -ETIMEDOUT if nothing happens for @timeout_ms, times slower().
  */
 int blocking_run(struct blocking *b, unsigned int events, int timeout_ms);
 

@@ -31,6 +31,8 @@ static struct keel_ctx *make_ctx(struct kernel_pipe *kp, enum keel_role role,
 	}
 	ctx->offload_after = setup->after;
 	ctx->facts = &kp->facts;
+	/* The pretended kernel has the ciphers of the null backend too. */
+	ctx->is_insecure = false;
 	return ctx;
 }
 

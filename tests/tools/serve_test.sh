@@ -201,7 +201,8 @@ serve__lists_for_one_after_the_other_body()
 	seq -f 'www/a/%g' 2000 | xargs touch
 	seq -f 'www/b/%g' 2000 | xargs touch
 	serve_start --list --workers 1
-	for _ in $(seq 200); do
+	pairs=$((200 / ${KEEL_SLOWER:-1}))
+	for _ in $(seq $pairs); do
 		printf '%s /%s/ HTTP/1.1\r\nHost: a\r\n\r\n' HEAD a HEAD b
 	done >request
 	printf 'GET /a/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' \
@@ -210,9 +211,9 @@ serve__lists_for_one_after_the_other_body()
 	talker=$!
 	until_true 20 has_answers || atf_fail "no answer"
 	expect_body www/file /file
-	test "$(nr_answers)" -lt 401 || atf_fail "another client waited"
+	test "$(nr_answers)" -le $((2 * pairs)) || atf_fail "another client waited"
 	wait $talker || atf_fail "s_client: $(cat s_client.err)"
-	test "$(nr_answers)" -eq 401 || atf_fail "$(nr_answers) answers"
+	test "$(nr_answers)" -eq $((2 * pairs + 1)) || atf_fail "$(nr_answers) answers"
 	test "$(grep -c '<tr>' answer)" -eq 2001 || atf_fail "not all is listed"
 	grep -q '</html>' answer || atf_fail "the page is cut"
 	serve_stop

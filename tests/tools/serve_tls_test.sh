@@ -286,6 +286,13 @@ serve__serves_a_tree_over_64_connections_body()
 	serve_stop
 }
 
+# Where all is slower, shaking hands with all of them takes longer too.
+load_wrk()
+{
+	timeout "$(longer 20)" wrk -t1 -d"$(longer 1)" \
+		--timeout "$(longer 5)" "$@"
+}
+
 case_new serve__stands_wrk_and_h2load \
 	"Short runs of load generators end without an error" "wrk h2load"
 serve__stands_wrk_and_h2load_body()
@@ -295,14 +302,14 @@ serve__stands_wrk_and_h2load_body()
 	make_file www/large 200000
 	serve_start
 	for file in small large; do
-		timeout 20 wrk -t1 -c64 -d2 "$url/$file" >out 2>&1 ||
+		load_wrk -c64 "$url/$file" >out 2>&1 ||
 			atf_fail "wrk: $(cat out)"
 		if grep -qE 'Socket errors|Non-2xx' out; then
 			atf_fail "wrk: $(cat out)"
 		fi
 		grep -qE '[1-9][0-9]* requests in' out ||
 			atf_fail "wrk: $(cat out)"
-		timeout 30 h2load --h1 -n 3000 -c 50 -t 1 "$url/$file" \
+		timeout "$(longer 30)" h2load --h1 -n 3000 -c 50 -t 1 "$url/$file" \
 			>out 2>&1 || atf_fail "h2load: $(cat out)"
 		grep -q '3000 succeeded, 0 failed, 0 errored, 0 timeout' out ||
 			atf_fail "h2load: $(cat out)"
@@ -321,7 +328,7 @@ serve__has_a_file_for_each_it_accepts_body()
 	chmod +x limited
 	KEEL=./limited
 	serve_start --workers 1
-	timeout 20 wrk -t1 -c100 -d2 "$url/small" >out 2>&1 ||
+	load_wrk -c100 "$url/small" >out 2>&1 ||
 		atf_fail "wrk: $(cat out)"
 	if grep -q 'Non-2xx' out; then
 		atf_fail "wrk: $(cat out)"

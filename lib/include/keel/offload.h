@@ -58,6 +58,8 @@ enum keel_engine {
  * @KEEL_REASON_ATTACH:    attaching failed otherwise
  * @KEEL_REASON_KEYS:      the kernel refused the keys
  * @KEEL_REASON_PROBE:     keel_offload_probe() failed: no sockets could be made
+ * @KEEL_REASON_BACKEND:   the backend is insecure (KEEL_CAP_INSECURE): what it
+ *                         calls a cipher is not the kernel's
  */
 enum keel_reason {
 	KEEL_REASON_NONE = 0,
@@ -75,6 +77,7 @@ enum keel_reason {
 	KEEL_REASON_ATTACH,
 	KEEL_REASON_KEYS,
 	KEEL_REASON_PROBE,
+	KEEL_REASON_BACKEND,
 };
 
 /**
