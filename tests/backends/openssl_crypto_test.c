@@ -378,6 +378,36 @@ CASE(hkdf__agrees_with_evp, "Both hashes, lengths up to the limit and past it")
 		  be->hkdf_expand((enum keel_hash)0, prk, 32, info, 1, out, 1));
 }
 
+CASE(hkdf__takes_keys_of_any_length, "Up to the hash's block, and past it")
+{
+	static const size_t key_lens[] = {1, 63, 64, 65, 127, 128, 129, 200};
+	static char names[][8] = {
+		[KEEL_HASH_SHA256] = "SHA256",
+		[KEEL_HASH_SHA384] = "SHA384",
+	};
+	uint8_t prk[200];
+	uint8_t info[20];
+	uint8_t want[100];
+	uint8_t out[100];
+
+	init();
+	fill(prk, sizeof(prk), 1);
+	fill(info, sizeof(info), 2);
+	for (int h = KEEL_HASH_SHA256; h <= KEEL_HASH_SHA384; h++) {
+		for (size_t i = 0; i < sizeof(key_lens) / sizeof(key_lens[0]);
+		     i++) {
+			evp_hkdf(names[h], prk, key_lens[i], info, sizeof(info),
+				 want, sizeof(want));
+			REQUIRE_INT(names[h], 0,
+				    be->hkdf_expand((enum keel_hash)h, prk,
+						    key_lens[i], info,
+						    sizeof(info), out,
+						    sizeof(out)));
+			CHECK_MEM(names[h], want, out, sizeof(out));
+		}
+	}
+}
+
 /* The test vectors that the TLS working group used for P_SHA256, P_SHA384. */
 static const struct {
 	const char *row;
@@ -434,6 +464,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, aead__unknown);
 	ATF_TP_ADD_TC(tp, hkdf__vectors);
 	ATF_TP_ADD_TC(tp, hkdf__agrees_with_evp);
+	ATF_TP_ADD_TC(tp, hkdf__takes_keys_of_any_length);
 	ATF_TP_ADD_TC(tp, prf__vectors);
 	return atf_no_error();
 }

@@ -25,8 +25,7 @@ static void lib_fini(struct keel__ossl_lib *lib)
 {
 	for (size_t i = 0; i < KEEL__OSSL_NR_AEADS; i++)
 		EVP_CIPHER_free(lib->ciphers[i]);
-	for (size_t i = 0; i < KEEL__OSSL_NR_HASHES; i++)
-		EVP_MAC_CTX_free(lib->hmacs[i]);
+	keel__ossl_kdf_fini(lib);
 	BIO_meth_free(lib->bio_method);
 	*lib = (struct keel__ossl_lib){.bio_method = NULL};
 }
@@ -44,7 +43,7 @@ static int lib_init(struct keel__ossl_lib *lib, const char **ret_what)
 	r = keel__ossl_aead_init(lib);
 	if (r < 0)
 		return r;
-	*ret_what = "HMAC with SHA-256 and SHA-384";
+	*ret_what = "SHA-256 and SHA-384";
 	r = keel__ossl_kdf_init(lib);
 	if (r < 0)
 		return r;

@@ -5,169 +5,218 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/params.h>
 
 #include "lib/base/base-private.h"
 #include "lib/base/secret-private.h"
 
-#define MAX_HASH_LEN 48
-
-static const struct {
-	char name[8];
-	size_t len;
-} hashes[KEEL__OSSL_NR_HASHES] = {
-	[KEEL_HASH_SHA256] = {"SHA256", 32},
-	[KEEL_HASH_SHA384] = {"SHA384", 48},
+static const char *const hash_names[KEEL__OSSL_NR_HASHES] = {
+	[KEEL_HASH_SHA256] = "SHA256",
+	[KEEL_HASH_SHA384] = "SHA384",
 };
 
 /*
- * An HMAC context with the hash set and no key. A copy of it costs a fraction
- * of what OpenSSL's own KDFs spend on looking up the hash and the HMAC.
+ * RFC 2104 by hand, on a hash that was looked up once: OpenSSL's own HMAC and
+ * KDFs spend several times the hashing on looking up what they are made of.
  */
-static EVP_MAC_CTX *hmac_new(EVP_MAC *mac, size_t hash)
-{
-	char name[sizeof(hashes[0].name)];
-	OSSL_PARAM params[2];
-	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
-
-	memcpy(name, hashes[hash].name, sizeof(name));
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-						     name, 0);
-	params[1] = OSSL_PARAM_construct_end();
-	if (ctx && !EVP_MAC_CTX_set_params(ctx, params)) {
-		EVP_MAC_CTX_free(ctx);
-		return NULL;
-	}
-	return ctx;
-}
+struct hmac {
+	EVP_MD_CTX *ctx;
+	const struct keel__ossl_hash *hash;
+	uint8_t inner[KEEL__OSSL_MAX_BLOCK_LEN]; /* the key and ipad */
+	uint8_t outer[KEEL__OSSL_MAX_BLOCK_LEN]; /* the key and opad */
+};
 
 int keel__ossl_kdf_init(struct keel__ossl_lib *lib)
 {
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-	int r = mac ? 0 : -ENOTSUP;
+	struct keel__ossl_hash *hash;
 
-	for (size_t i = 0; i < KEEL__ARRAY_LEN(hashes) && !r; i++) {
-		if (!hashes[i].len)
+	for (size_t i = 0; i < KEEL__ARRAY_LEN(hash_names); i++) {
+		if (!hash_names[i])
 			continue;
-		lib->hmacs[i] = hmac_new(mac, i);
-		if (!lib->hmacs[i])
-			r = -ENOTSUP;
+		hash = &lib->hashes[i];
+		hash->md = EVP_MD_fetch(NULL, hash_names[i], NULL);
+		if (!hash->md)
+			return -ENOTSUP;
+		hash->len = (size_t)EVP_MD_get_size(hash->md);
+		hash->block_len = (size_t)EVP_MD_get_block_size(hash->md);
 	}
-	EVP_MAC_free(mac);
-	return r;
+	return 0;
 }
 
-/* A keyed copy; NULL if there is no such hash or no memory. */
-static EVP_MAC_CTX *hmac_start(enum keel_hash hash, const uint8_t *key,
-			       size_t key_len)
+void keel__ossl_kdf_fini(struct keel__ossl_lib *lib)
 {
-	EVP_MAC_CTX *ctx;
+	for (size_t i = 0; i < KEEL__OSSL_NR_HASHES; i++)
+		EVP_MD_free(lib->hashes[i].md);
+}
 
+static const struct keel__ossl_hash *hash_get(enum keel_hash hash)
+{
 	if ((unsigned int)hash >= KEEL__OSSL_NR_HASHES ||
-	    !keel__ossl_lib.hmacs[hash])
+	    !keel__ossl_lib.hashes[hash].md)
 		return NULL;
-	ctx = EVP_MAC_CTX_dup(keel__ossl_lib.hmacs[hash]);
-	if (ctx && !EVP_MAC_init(ctx, key, key_len, NULL)) {
-		EVP_MAC_CTX_free(ctx);
-		return NULL;
-	}
-	return ctx;
+	return &keel__ossl_lib.hashes[hash];
 }
 
-/* HMAC over two parts under the key that @ctx has; the result is whole. */
-static int hmac_parts(EVP_MAC_CTX *ctx, const uint8_t *a, size_t a_len,
-		      const uint8_t *b, size_t b_len, uint8_t *out)
+/* The hash of a block of @hmac, NULL for none, and of the parts. */
+static bool digest(const struct hmac *hmac, const uint8_t *block,
+		   const struct keel__ossl_bytes *parts, size_t nr_parts,
+		   uint8_t *out)
 {
-	size_t n;
+	bool ok = EVP_DigestInit_ex2(hmac->ctx, hmac->hash->md, NULL);
 
-	return EVP_MAC_update(ctx, a, a_len) && EVP_MAC_update(ctx, b, b_len) &&
-	       EVP_MAC_final(ctx, out, &n, MAX_HASH_LEN) &&
-	       EVP_MAC_init(ctx, NULL, 0, NULL);
+	if (ok && block)
+		ok = EVP_DigestUpdate(hmac->ctx, block, hmac->hash->block_len);
+	for (size_t i = 0; i < nr_parts && ok; i++) {
+		if (parts[i].len)
+			ok = EVP_DigestUpdate(hmac->ctx, parts[i].data,
+					      parts[i].len);
+	}
+	return ok && EVP_DigestFinal_ex(hmac->ctx, out, NULL);
+}
+
+/* False if OpenSSL cannot; hmac_fini() is due in any case. */
+static bool hmac_init(struct hmac *hmac, const struct keel__ossl_hash *hash,
+		      struct keel__ossl_bytes key)
+{
+	*hmac = (struct hmac){.ctx = EVP_MD_CTX_new(), .hash = hash};
+	if (!hmac->ctx || hash->block_len > sizeof(hmac->inner) ||
+	    hash->len > hash->block_len)
+		return false;
+	if (key.len > hash->block_len) {
+		if (!digest(hmac, NULL, &key, 1, hmac->inner))
+			return false;
+	} else if (key.len) {
+		memcpy(hmac->inner, key.data, key.len);
+	}
+	for (size_t i = 0; i < hash->block_len; i++) {
+		hmac->outer[i] = hmac->inner[i] ^ 0x5c;
+		hmac->inner[i] ^= 0x36;
+	}
+	return true;
+}
+
+static bool hmac_run(const struct hmac *hmac,
+		     const struct keel__ossl_bytes *parts, size_t nr_parts,
+		     uint8_t *out)
+{
+	const struct keel__ossl_bytes inner = {out, hmac->hash->len};
+
+	return digest(hmac, hmac->inner, parts, nr_parts, out) &&
+	       digest(hmac, hmac->outer, &inner, 1, out);
+}
+
+/* OpenSSL clears the state of its hash. */
+static void hmac_fini(struct hmac *hmac)
+{
+	EVP_MD_CTX_free(hmac->ctx);
+	keel__secret_clear(hmac, sizeof(*hmac));
+}
+
+bool keel__ossl_hmac(const struct keel__ossl_hash *hash,
+		     struct keel__ossl_bytes key,
+		     const struct keel__ossl_bytes *parts, size_t nr_parts,
+		     uint8_t *out)
+{
+	struct hmac hmac;
+	bool ok = hmac_init(&hmac, hash, key) &&
+		  hmac_run(&hmac, parts, nr_parts, out);
+
+	hmac_fini(&hmac);
+	return ok;
 }
 
 /* T(n) = HMAC(PRK, T(n-1) | info | n): RFC 5869 section 2.3. */
-static int expand(EVP_MAC_CTX *ctx, size_t hash_len, const uint8_t *info,
-		  size_t info_len, uint8_t *out, size_t len)
+static bool expand(const struct hmac *hmac, struct keel__ossl_bytes info,
+		   uint8_t *out, size_t len)
 {
-	uint8_t block[MAX_HASH_LEN];
-	size_t block_len = 0;
-	size_t n = 0;
-	int ok = 1;
+	uint8_t block[KEEL__OSSL_MAX_HASH_LEN];
+	uint8_t n = 1;
+	struct keel__ossl_bytes parts[] = {{block, 0}, info, {&n, 1}};
+	size_t part_len;
+	bool ok = true;
 
-	for (uint8_t i = 1; len && ok; i++) {
-		ok = EVP_MAC_update(ctx, block, block_len) &&
-		     EVP_MAC_update(ctx, info, info_len) &&
-		     EVP_MAC_update(ctx, &i, 1) &&
-		     EVP_MAC_final(ctx, block, &block_len, sizeof(block));
-		n = keel__min_size(len, hash_len);
+	for (; len && ok; n++) {
+		ok = hmac_run(hmac, parts, KEEL__ARRAY_LEN(parts), block);
+		part_len = keel__min_size(len, hmac->hash->len);
 		if (ok)
-			memcpy(out, block, n);
-		out += n;
-		len -= n;
-		if (ok && len)
-			ok = EVP_MAC_init(ctx, NULL, 0, NULL);
+			memcpy(out, block, part_len);
+		out += part_len;
+		len -= part_len;
+		parts[0].len = hmac->hash->len;
 	}
 	keel__secret_clear(block, sizeof(block));
 	return ok;
 }
 
-int keel__ossl_hkdf_expand(enum keel_hash hash, const uint8_t *prk,
+bool keel__ossl_expand(const struct keel__ossl_hash *hash,
+		       struct keel__ossl_bytes prk,
+		       struct keel__ossl_bytes info, uint8_t *out, size_t len)
+{
+	struct hmac hmac;
+	bool ok;
+
+	if (len > 255 * hash->len)
+		return false;
+	ok = hmac_init(&hmac, hash, prk) && expand(&hmac, info, out, len);
+	hmac_fini(&hmac);
+	return ok;
+}
+
+int keel__ossl_hkdf_expand(enum keel_hash hash_id, const uint8_t *prk,
 			   size_t prk_len, const uint8_t *info, size_t info_len,
 			   uint8_t *out, size_t len)
 {
-	EVP_MAC_CTX *ctx;
-	int ok;
+	const struct keel__ossl_hash *hash = hash_get(hash_id);
 
-	if ((unsigned int)hash >= KEEL__OSSL_NR_HASHES || !hashes[hash].len ||
-	    len > 255 * hashes[hash].len)
+	if (!hash || len > 255 * hash->len)
 		return -EINVAL;
-	ctx = hmac_start(hash, prk, prk_len);
-	ok = ctx && expand(ctx, hashes[hash].len, info, info_len, out, len);
-	EVP_MAC_CTX_free(ctx);
-	if (ok)
+	if (keel__ossl_expand(hash, (struct keel__ossl_bytes){prk, prk_len},
+			      (struct keel__ossl_bytes){info, info_len}, out,
+			      len))
 		return 0;
 	ERR_clear_error();
 	return -ENOMEM;
 }
 
 /* A(n) = HMAC(secret, A(n-1)); output HMAC(secret, A(n) | seed): RFC 5246. */
-static int p_hash(EVP_MAC_CTX *ctx, size_t hash_len, const uint8_t *seed,
-		  size_t seed_len, uint8_t *out, size_t len)
+static bool p_hash(const struct hmac *hmac, struct keel__ossl_bytes seed,
+		   uint8_t *out, size_t len)
 {
-	uint8_t block[MAX_HASH_LEN];
-	uint8_t a[MAX_HASH_LEN];
-	size_t n = 0;
-	int ok = hmac_parts(ctx, seed, seed_len, NULL, 0, a);
+	uint8_t block[KEEL__OSSL_MAX_HASH_LEN];
+	uint8_t a[KEEL__OSSL_MAX_HASH_LEN];
+	const struct keel__ossl_bytes parts[] = {{a, hmac->hash->len}, seed};
+	size_t n;
+	bool ok = hmac_run(hmac, &seed, 1, a);
 
 	while (len && ok) {
-		ok = hmac_parts(ctx, a, hash_len, seed, seed_len, block);
-		n = keel__min_size(len, hash_len);
+		ok = hmac_run(hmac, parts, KEEL__ARRAY_LEN(parts), block);
+		n = keel__min_size(len, hmac->hash->len);
 		if (ok)
 			memcpy(out, block, n);
 		out += n;
 		len -= n;
 		if (ok && len)
-			ok = hmac_parts(ctx, a, hash_len, NULL, 0, a);
+			ok = hmac_run(hmac, parts, 1, a);
 	}
 	keel__secret_clear(block, sizeof(block));
 	keel__secret_clear(a, sizeof(a));
 	return ok;
 }
 
-int keel__ossl_tls12_prf(enum keel_hash hash, const uint8_t *secret,
+int keel__ossl_tls12_prf(enum keel_hash hash_id, const uint8_t *secret,
 			 size_t secret_len, const uint8_t *seed,
 			 size_t seed_len, uint8_t *out, size_t len)
 {
-	EVP_MAC_CTX *ctx;
-	int ok;
+	const struct keel__ossl_hash *hash = hash_get(hash_id);
+	struct hmac hmac;
+	bool ok;
 
-	if ((unsigned int)hash >= KEEL__OSSL_NR_HASHES || !hashes[hash].len)
+	if (!hash)
 		return -EINVAL;
-	ctx = hmac_start(hash, secret, secret_len);
-	ok = ctx && p_hash(ctx, hashes[hash].len, seed, seed_len, out, len);
-	EVP_MAC_CTX_free(ctx);
+	ok = hmac_init(&hmac, hash,
+		       (struct keel__ossl_bytes){secret, secret_len}) &&
+	     p_hash(&hmac, (struct keel__ossl_bytes){seed, seed_len}, out, len);
+	hmac_fini(&hmac);
 	if (ok)
 		return 0;
 	ERR_clear_error();

@@ -22,6 +22,10 @@
 #define KEEL__OSSL_HEADER_LEN 5
 #define KEEL__OSSL_EXPLICIT_LEN 8
 
+/* The longest of any hash that OpenSSL has; a block is SHA3-224's. */
+#define KEEL__OSSL_MAX_HASH_LEN EVP_MAX_MD_SIZE
+#define KEEL__OSSL_MAX_BLOCK_LEN 144
+
 /* SHA-256 of what a session rests on; see blob.c. */
 #define KEEL__OSSL_TRUST_LEN 32
 
@@ -34,6 +38,19 @@
 	(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | \
 	 X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
 
+/* A hash; its md is NULL if there is none. */
+struct keel__ossl_hash {
+	EVP_MD *md;
+	size_t len;
+	size_t block_len;
+};
+
+/* Bytes of somebody else. */
+struct keel__ossl_bytes {
+	const void *data;
+	size_t len;
+};
+
 /*
  * Everything init() fetched, once: fetching costs more than an HMAC. Written
  * under a lock, read-only as soon as init() has succeeded.
@@ -41,7 +58,7 @@
 struct keel__ossl_lib {
 	BIO_METHOD *bio_method;
 	EVP_CIPHER *ciphers[KEEL__OSSL_NR_AEADS]; /* NULL: library lacks it */
-	EVP_MAC_CTX *hmacs[KEEL__OSSL_NR_HASHES]; /* unkeyed, to be copied */
+	struct keel__ossl_hash hashes[KEEL__OSSL_NR_HASHES];
 };
 
 extern struct keel__ossl_lib keel__ossl_lib;
@@ -182,6 +199,16 @@ void keel__ossl_aead_free(void *aead);
 
 /* kdf.c */
 int keel__ossl_kdf_init(struct keel__ossl_lib *lib);
+void keel__ossl_kdf_fini(struct keel__ossl_lib *lib);
+/* HMAC over the parts, of hash->len bytes; false if OpenSSL cannot. */
+bool keel__ossl_hmac(const struct keel__ossl_hash *hash,
+		     struct keel__ossl_bytes key,
+		     const struct keel__ossl_bytes *parts, size_t nr_parts,
+		     uint8_t *out);
+/* HKDF-Expand; false if it is too long or OpenSSL cannot. */
+bool keel__ossl_expand(const struct keel__ossl_hash *hash,
+		       struct keel__ossl_bytes prk,
+		       struct keel__ossl_bytes info, uint8_t *out, size_t len);
 int keel__ossl_hkdf_expand(enum keel_hash hash, const uint8_t *prk,
 			   size_t prk_len, const uint8_t *info, size_t info_len,
 			   uint8_t *out, size_t len);
