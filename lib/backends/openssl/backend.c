@@ -25,6 +25,7 @@ static void lib_fini(struct keel__ossl_lib *lib)
 {
 	for (size_t i = 0; i < KEEL__OSSL_NR_AEADS; i++)
 		EVP_CIPHER_free(lib->ciphers[i]);
+	keel__ossl_libctx_fini(lib);
 	keel__ossl_kdf_fini(lib);
 	BIO_meth_free(lib->bio_method);
 	*lib = (struct keel__ossl_lib){.bio_method = NULL};
@@ -49,7 +50,10 @@ static int lib_init(struct keel__ossl_lib *lib, const char **ret_what)
 		return r;
 	*ret_what = "a BIO method";
 	lib->bio_method = keel__ossl_bio_method_new();
-	return lib->bio_method ? 0 : -ENOMEM;
+	if (!lib->bio_method)
+		return -ENOMEM;
+	keel__ossl_libctx_init(lib);
+	return 0;
 }
 
 /*

@@ -24,6 +24,7 @@ struct pem {
 	size_t len;
 	const char *name;
 	struct keel_diag *diag;
+	OSSL_LIB_CTX *libctx; /* where its algorithms are looked up */
 };
 
 static int bad_pem(const struct pem *pem, int code, const char *what)
@@ -81,10 +82,13 @@ static int read_cert(BIO *bio, const struct pem *pem, X509 **ret_cert)
 {
 	bool wanted = false;
 	unsigned long code;
+	X509 *cert = X509_new_ex(pem->libctx, NULL);
 
-	*ret_cert = PEM_read_bio_X509(bio, NULL, no_pass_phrase, &wanted);
-	if (*ret_cert)
+	if (cert && PEM_read_bio_X509(bio, &cert, no_pass_phrase, &wanted)) {
+		*ret_cert = cert;
 		return 1;
+	}
+	X509_free(cert);
 	code = ERR_peek_last_error();
 	if (ERR_GET_LIB(code) == ERR_LIB_PEM &&
 	    ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
@@ -177,7 +181,8 @@ static int read_key(const struct pem *pem, EVP_PKEY **ret_key)
 
 	if (r < 0)
 		return r;
-	key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, &wanted);
+	key = PEM_read_bio_PrivateKey_ex(bio, NULL, no_pass_phrase, &wanted,
+					 pem->libctx, NULL);
 	BIO_free(bio);
 	if (!key)
 		return no_key(pem, wanted);
@@ -228,7 +233,8 @@ static int check_dates(SSL_CTX *ctx, const struct pem *pem)
 		is_early ? "check the system's clock" : "renew it");
 }
 
-int keel__ossl_cert_use(SSL_CTX *ctx, const struct keel_backend_params *params,
+int keel__ossl_cert_use(struct keel__ossl_ctx *ctx,
+			const struct keel_backend_params *params,
 			struct keel_diag *diag)
 {
 	struct pem cert = {
@@ -236,16 +242,18 @@ int keel__ossl_cert_use(SSL_CTX *ctx, const struct keel_backend_params *params,
 		.len = params->cert_len,
 		.name = params->cert_name ? params->cert_name : "certificate",
 		.diag = diag,
+		.libctx = ctx->libctx,
 	};
 	struct pem key = {
 		.data = params->key_pem,
 		.len = params->key_len,
 		.name = params->key_name ? params->key_name : "private key",
 		.diag = diag,
+		.libctx = ctx->libctx,
 	};
 	int r;
 
-	r = read_certs(ctx, &cert);
+	r = read_certs(ctx->ssl_ctx, &cert);
 	if (r < 0)
 		return r;
 	if (!params->key_pem)
@@ -253,10 +261,10 @@ int keel__ossl_cert_use(SSL_CTX *ctx, const struct keel_backend_params *params,
 				      "%s: a certificate without its private "
 				      "key; give the key file too",
 				      cert.name);
-	r = use_key(ctx, &key, cert.name);
+	r = use_key(ctx->ssl_ctx, &key, cert.name);
 	if (r < 0)
 		return r;
-	return check_dates(ctx, &cert);
+	return check_dates(ctx->ssl_ctx, &cert);
 }
 
 static int trust_cert(SSL_CTX *ctx, const struct keel_backend_params *params,
@@ -296,7 +304,8 @@ static int trust_certs(SSL_CTX *ctx, const struct keel_backend_params *params,
  * What the file holds is trusted as it stands, intermediates and self-signed
  * leaves too (PARTIAL_CHAIN): whoever names a certificate means it.
  */
-int keel__ossl_ca_use(SSL_CTX *ctx, const struct keel_backend_params *params,
+int keel__ossl_ca_use(struct keel__ossl_ctx *ctx,
+		      const struct keel_backend_params *params,
 		      struct keel_diag *diag)
 {
 	struct pem pem = {
@@ -304,17 +313,18 @@ int keel__ossl_ca_use(SSL_CTX *ctx, const struct keel_backend_params *params,
 		.len = params->ca_len,
 		.name = params->ca_name ? params->ca_name : "CA file",
 		.diag = diag,
+		.libctx = ctx->libctx,
 	};
 	BIO *bio;
 	int r = pem_open(&pem, "x509", &bio);
 
 	if (r < 0)
 		return r;
-	r = trust_certs(ctx, params, bio, &pem);
+	r = trust_certs(ctx->ssl_ctx, params, bio, &pem);
 	BIO_free(bio);
 	if (r < 0)
 		return r;
-	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx),
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx->ssl_ctx),
 				    X509_V_FLAG_PARTIAL_CHAIN);
 	return 0;
 }

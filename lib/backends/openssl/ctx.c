@@ -108,7 +108,7 @@ static int set_verify(struct keel__ossl_ctx *ctx,
 		return failed(diag, "the system's trusted certificates");
 	if (!params->ca_pem)
 		return 0;
-	r = keel__ossl_ca_use(ctx->ssl_ctx, params, diag);
+	r = keel__ossl_ca_use(ctx, params, diag);
 	return r < 0 ? r : 0;
 }
 
@@ -193,7 +193,7 @@ static int set_all(struct keel__ossl_ctx *ctx,
 	if (r < 0)
 		return r;
 	if (params->cert_pem) {
-		r = keel__ossl_cert_use(ctx->ssl_ctx, params, diag);
+		r = keel__ossl_cert_use(ctx, params, diag);
 		if (r < 0)
 			return r;
 	}
@@ -219,9 +219,11 @@ int keel__ossl_ctx_new(const struct keel_backend_params *params,
 	ERR_clear_error();
 	ctx->role = params->role;
 	ctx->verify = params->verify;
-	ctx->ssl_ctx =
-		SSL_CTX_new(params->role == KEEL_CLIENT ? TLS_client_method()
-							: TLS_server_method());
+	ctx->libctx = keel__ossl_libctx_get();
+	ctx->ssl_ctx = SSL_CTX_new_ex(ctx->libctx, NULL,
+				      params->role == KEEL_CLIENT
+					      ? TLS_client_method()
+					      : TLS_server_method());
 	r = ctx->ssl_ctx ? set_all(ctx, params, ret_diag)
 			 : failed(ret_diag, "up a context");
 	ERR_clear_error();

@@ -26,19 +26,37 @@ struct hmac {
 	uint8_t outer[KEEL__OSSL_MAX_BLOCK_LEN]; /* the key and opad */
 };
 
+bool keel__ossl_hash_init(struct keel__ossl_hash *hash, EVP_MD *md)
+{
+	int len = EVP_MD_get_size(md);
+	int block_len = EVP_MD_get_block_size(md);
+
+	if (len <= 0 || len > KEEL__OSSL_MAX_HASH_LEN || block_len < len ||
+	    block_len > KEEL__OSSL_MAX_BLOCK_LEN ||
+	    EVP_MD_get_flags(md) & EVP_MD_FLAG_XOF)
+		return false;
+	*hash = (struct keel__ossl_hash){
+		.md = md,
+		.len = (size_t)len,
+		.block_len = (size_t)block_len,
+	};
+	return EVP_Digest("", 0, hash->of_nothing, NULL, md, NULL);
+}
+
 int keel__ossl_kdf_init(struct keel__ossl_lib *lib)
 {
-	struct keel__ossl_hash *hash;
+	EVP_MD *md;
 
 	for (size_t i = 0; i < KEEL__ARRAY_LEN(hash_names); i++) {
 		if (!hash_names[i])
 			continue;
-		hash = &lib->hashes[i];
-		hash->md = EVP_MD_fetch(NULL, hash_names[i], NULL);
-		if (!hash->md)
+		md = EVP_MD_fetch(NULL, hash_names[i], NULL);
+		if (!md)
 			return -ENOTSUP;
-		hash->len = (size_t)EVP_MD_get_size(hash->md);
-		hash->block_len = (size_t)EVP_MD_get_block_size(hash->md);
+		if (!keel__ossl_hash_init(&lib->hashes[i], md)) {
+			EVP_MD_free(md);
+			return -ENOTSUP;
+		}
 	}
 	return 0;
 }
@@ -79,8 +97,7 @@ static bool hmac_init(struct hmac *hmac, const struct keel__ossl_hash *hash,
 		      struct keel__ossl_bytes key)
 {
 	*hmac = (struct hmac){.ctx = EVP_MD_CTX_new(), .hash = hash};
-	if (!hmac->ctx || hash->block_len > sizeof(hmac->inner) ||
-	    hash->len > hash->block_len)
+	if (!hmac->ctx)
 		return false;
 	if (key.len > hash->block_len) {
 		if (!digest(hmac, NULL, &key, 1, hmac->inner))

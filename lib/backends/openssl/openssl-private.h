@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <openssl/bio.h>
+#include <openssl/core.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -38,11 +39,15 @@
 	(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | \
 	 X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
 
+/* Our provider, and its value of the property of that name. */
+#define KEEL__OSSL_PROVIDER "keel"
+
 /* A hash; its md is NULL if there is none. */
 struct keel__ossl_hash {
 	EVP_MD *md;
 	size_t len;
 	size_t block_len;
+	uint8_t of_nothing[KEEL__OSSL_MAX_HASH_LEN];
 };
 
 /* Bytes of somebody else. */
@@ -59,6 +64,9 @@ struct keel__ossl_lib {
 	BIO_METHOD *bio_method;
 	EVP_CIPHER *ciphers[KEEL__OSSL_NR_AEADS]; /* NULL: library lacks it */
 	struct keel__ossl_hash hashes[KEEL__OSSL_NR_HASHES];
+	OSSL_LIB_CTX *libctx; /* NULL: there is the application's only */
+	OSSL_PROVIDER *dflt;  /* of libctx */
+	OSSL_PROVIDER *own;
 };
 
 extern struct keel__ossl_lib keel__ossl_lib;
@@ -72,6 +80,7 @@ struct keel__ossl_suite {
 };
 
 struct keel__ossl_ctx {
+	OSSL_LIB_CTX *libctx; /* NULL: the application's */
 	SSL_CTX *ssl_ctx;
 	enum keel_role role;
 	enum keel_verify verify;
@@ -131,9 +140,11 @@ int keel__ossl_ctx_new(const struct keel_backend_params *params,
 void keel__ossl_ctx_free(void *ctx);
 
 /* cert.c */
-int keel__ossl_cert_use(SSL_CTX *ctx, const struct keel_backend_params *params,
+int keel__ossl_cert_use(struct keel__ossl_ctx *ctx,
+			const struct keel_backend_params *params,
 			struct keel_diag *diag);
-int keel__ossl_ca_use(SSL_CTX *ctx, const struct keel_backend_params *params,
+int keel__ossl_ca_use(struct keel__ossl_ctx *ctx,
+		      const struct keel_backend_params *params,
 		      struct keel_diag *diag);
 bool keel__ossl_cert_is_current(const X509 *cert);
 int keel__ossl_ctx_cert_info(void *ctx, struct keel_cert_info *ret_info);
@@ -200,6 +211,8 @@ void keel__ossl_aead_free(void *aead);
 /* kdf.c */
 int keel__ossl_kdf_init(struct keel__ossl_lib *lib);
 void keel__ossl_kdf_fini(struct keel__ossl_lib *lib);
+/* False if the hash is none that an HMAC can be made of. */
+bool keel__ossl_hash_init(struct keel__ossl_hash *hash, EVP_MD *md);
 /* HMAC over the parts, of hash->len bytes; false if OpenSSL cannot. */
 bool keel__ossl_hmac(const struct keel__ossl_hash *hash,
 		     struct keel__ossl_bytes key,
@@ -215,6 +228,17 @@ int keel__ossl_hkdf_expand(enum keel_hash hash, const uint8_t *prk,
 int keel__ossl_tls12_prf(enum keel_hash hash, const uint8_t *secret,
 			 size_t secret_len, const uint8_t *seed,
 			 size_t seed_len, uint8_t *out, size_t len);
+
+/* tls13kdf.c */
+int keel__ossl_provider_init(const OSSL_CORE_HANDLE *handle,
+			     const OSSL_DISPATCH *core,
+			     const OSSL_DISPATCH **ret_slots, void **ret_ctx);
+
+/* libctx.c */
+void keel__ossl_libctx_init(struct keel__ossl_lib *lib);
+void keel__ossl_libctx_fini(struct keel__ossl_lib *lib);
+/* The one to make a context in now; NULL means the application's. */
+OSSL_LIB_CTX *keel__ossl_libctx_get(void);
 
 /* selfsigned.c */
 int keel__ossl_self_signed(const char *host, keel_sink_fn sink, void *arg);
