@@ -167,14 +167,18 @@ static int set_client(struct keel__ossl_ctx *ctx,
  * NO_AUTO_CHAIN: a leaf without intermediates would otherwise have its chain
  * searched and verified anew in every handshake.
  */
-static void set_common(SSL_CTX *ssl_ctx)
+static void set_common(const struct keel__ossl_ctx *ctx)
 {
+	SSL_CTX *ssl_ctx = ctx->ssl_ctx;
+
 	SSL_CTX_set_options(ssl_ctx,
 			    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ssl_ctx,
 			 SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_read_ahead(ssl_ctx, 0);
-	SSL_CTX_set_keylog_callback(ssl_ctx, keel__ossl_on_keylog);
+	/* Our KDF tells the secrets in the own context. */
+	if (!ctx->libctx)
+		SSL_CTX_set_keylog_callback(ssl_ctx, keel__ossl_on_keylog);
 	SSL_CTX_set_msg_callback(ssl_ctx, keel__ossl_on_message);
 }
 
@@ -184,7 +188,7 @@ static int set_all(struct keel__ossl_ctx *ctx,
 {
 	int r;
 
-	set_common(ctx->ssl_ctx);
+	set_common(ctx);
 	r = keel__ossl_suites_set(ctx->ssl_ctx, params, diag);
 	if (r < 0)
 		return r;

@@ -205,12 +205,15 @@ static int hs_finish(struct keel__ossl_hs *hs, struct keel_err *ret_err)
 static int hs_run(struct keel__ossl_hs *hs, bool is_whole,
 		  struct keel_err *ret_err)
 {
+	struct keel__ossl_hs *before;
 	int ssl_error;
 	int r;
 
 	/* SSL_get_error() looks at the queue; leave nobody else's there. */
 	ERR_clear_error();
+	before = keel__ossl_secrets_to(hs);
 	r = SSL_do_handshake(hs->ssl);
+	keel__ossl_secrets_to(before);
 	if (r == 1 && !hs->sink_err)
 		return hs_finish(hs, ret_err);
 	ssl_error = SSL_get_error(hs->ssl, r);

@@ -14,6 +14,8 @@
 #define LABEL_LEN (sizeof(CLIENT_LABEL) - 1)
 #define RANDOM_HEX_LEN 64
 
+#define TRAFFIC_LABEL_LEN 12
+
 static int nibble(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -47,7 +49,44 @@ static struct keel__ossl_flow *flow_of(struct keel__ossl_hs *hs,
 	return is_server == is_server_write ? &hs->tx : &hs->rx;
 }
 
+/* The handshake that this thread is in, if its secrets are wanted. */
+static _Thread_local struct keel__ossl_hs *deriving;
+
+struct keel__ossl_hs *keel__ossl_secrets_to(struct keel__ossl_hs *hs)
+{
+	struct keel__ossl_hs *before = deriving;
+
+	deriving = hs;
+	return before;
+}
+
 /*
+ * The secrets of the two directions, as our KDF derives them: RFC 8446 section
+ * 7.1. Counting starts anew, as with a line of the key log.
+ */
+void keel__ossl_on_derived(struct keel__ossl_bytes label, const uint8_t *secret,
+			   size_t len)
+{
+	struct keel__ossl_flow *flow;
+
+	if (!deriving || label.len != TRAFFIC_LABEL_LEN ||
+	    len > sizeof(flow->secret))
+		return;
+	if (!memcmp(label.data, "s ap traffic", TRAFFIC_LABEL_LEN))
+		flow = flow_of(deriving, true);
+	else if (!memcmp(label.data, "c ap traffic", TRAFFIC_LABEL_LEN))
+		flow = flow_of(deriving, false);
+	else
+		return;
+	memcpy(flow->secret, secret, len);
+	flow->secret_len = len;
+	flow->nr_records = 0;
+}
+
+/*
+ * Without our KDF the key log tells the secrets, in hex, with others that are
+ * not wanted: OpenSSL 3.0 prints each byte of them with sprintf().
+ *
  * OpenSSL calls this where it derives a secret, right before the record layer
  * takes the key made of it, so counting starts anew here. Nobody but keel sees
  * the line: OpenSSL clears it afterwards.

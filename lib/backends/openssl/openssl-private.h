@@ -159,6 +159,10 @@ void keel__ossl_hs_free(void *hs);
 const struct keel_suite *keel__ossl_hs_suite(const struct keel__ossl_hs *hs);
 
 /* keys.c */
+/* Whose secrets this thread derives from now on; returns whose until now. */
+struct keel__ossl_hs *keel__ossl_secrets_to(struct keel__ossl_hs *hs);
+void keel__ossl_on_derived(struct keel__ossl_bytes label, const uint8_t *secret,
+			   size_t len);
 void keel__ossl_on_keylog(const SSL *ssl, const char *line);
 void keel__ossl_on_message(int is_write, int version, int content_type,
 			   const void *buf, size_t len, SSL *ssl, void *arg);

@@ -226,10 +226,12 @@ static int view_run(const struct kdf *view, uint8_t *out, size_t len)
 		return failed(PROV_R_MISSING_MESSAGE_DIGEST);
 	if (view->mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY)
 		return extract(view, out, len);
-	if (view->mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY)
-		return expand_label(view, view->parts[PART_KEY],
-				    view->parts[PART_DATA], out, len);
-	return 0;
+	if (view->mode != EVP_KDF_HKDF_MODE_EXPAND_ONLY ||
+	    !expand_label(view, view->parts[PART_KEY], view->parts[PART_DATA],
+			  out, len))
+		return 0;
+	keel__ossl_on_derived(view->parts[PART_LABEL], out, len);
+	return 1;
 }
 
 static void *kdf_new(void *libctx)
