@@ -222,6 +222,66 @@ CASE(kdf__keeps_its_settings,
 	ATF_CHECK(memcmp(got[0], got[2], 32) != 0);
 }
 
+/* A step of the schedule, from @salt and nothing. */
+static void step(EVP_KDF *kdf, char *digest, char *label, const uint8_t *salt,
+		 size_t len, uint8_t *out)
+{
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	int mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY;
+	char prefix[] = "tls13 ";
+	uint8_t copy[48];
+	OSSL_PARAM params[6] = {
+		OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+		OSSL_PARAM_construct_int("mode", &mode),
+		OSSL_PARAM_construct_octet_string("prefix", prefix, 6),
+		OSSL_PARAM_construct_octet_string("label", label,
+						  strlen(label)),
+		OSSL_PARAM_construct_end(),
+		OSSL_PARAM_construct_end(),
+	};
+
+	if (salt) {
+		memcpy(copy, salt, len);
+		params[4] =
+			OSSL_PARAM_construct_octet_string("salt", copy, len);
+	}
+	ATF_REQUIRE(EVP_KDF_derive(ctx, out, len, params) > 0);
+	EVP_KDF_CTX_free(ctx);
+}
+
+CASE(kdf__knows_the_early_secret,
+     "What a handshake without PSK begins with is as OpenSSL computes it")
+{
+	static char digests[][8] = {"SHA256", "SHA384"};
+	static char labels[][8] = {"derived", "other"};
+	uint8_t early[48], other[48], want[48], got[48];
+	EVP_KDF *mine;
+	EVP_KDF *theirs;
+
+	init();
+	mine = kdf_fetch(keel__ossl_libctx_get(), "keel");
+	theirs = kdf_fetch(NULL, "default");
+	for (size_t i = 0; i < 2; i++) {
+		size_t len = i ? 48 : 32;
+
+		step(theirs, digests[i], labels[0], NULL, len, early);
+		step(mine, digests[i], labels[0], NULL, len, got);
+		CHECK_MEM(digests[i], early, got, len);
+		for (size_t j = 0; j < 2; j++) {
+			step(theirs, digests[i], labels[j], early, len, want);
+			step(mine, digests[i], labels[j], early, len, got);
+			CHECK_MEM(labels[j], want, got, len);
+		}
+		memcpy(other, early, len);
+		other[len - 1] ^= 1;
+		step(theirs, digests[i], labels[0], other, len, want);
+		step(mine, digests[i], labels[0], other, len, got);
+		CHECK_MEM("another secret", want, got, len);
+	}
+	EVP_KDF_free(mine);
+	EVP_KDF_free(theirs);
+}
+
 static int count_provider(OSSL_PROVIDER *provider, void *arg)
 {
 	int *nr = arg;
@@ -393,6 +453,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, kdf__agrees_with_openssl);
 	ATF_TP_ADD_TC(tp, kdf__keeps_its_settings);
+	ATF_TP_ADD_TC(tp, kdf__knows_the_early_secret);
 	ATF_TP_ADD_TC(tp, libctx__leaves_the_applications_alone);
 	ATF_TP_ADD_TC(tp, libctx__given_up_for_a_provider);
 	ATF_TP_ADD_TC(tp, libctx__given_up_for_properties);

@@ -91,6 +91,8 @@ void keel__ossl_libctx_init(struct keel__ossl_lib *lib)
 		lib->libctx = OSSL_LIB_CTX_new();
 	if (lib->libctx && !libctx_fill(lib))
 		keel__ossl_libctx_fini(lib);
+	for (size_t i = 0; i < KEEL__OSSL_NR_HASHES && lib->libctx; i++)
+		keel__ossl_early_init(&lib->hashes[i]);
 	ERR_clear_error();
 }
 

@@ -48,6 +48,10 @@ struct keel__ossl_hash {
 	size_t len;
 	size_t block_len;
 	uint8_t of_nothing[KEEL__OSSL_MAX_HASH_LEN];
+	/* Of a TLS 1.3 handshake without PSK: the same in each. */
+	bool has_early;
+	uint8_t early_secret[KEEL__OSSL_MAX_HASH_LEN];
+	uint8_t early_derived[KEEL__OSSL_MAX_HASH_LEN];
 };
 
 /* Bytes of somebody else. */
@@ -234,6 +238,7 @@ int keel__ossl_tls12_prf(enum keel_hash hash, const uint8_t *secret,
 			 size_t seed_len, uint8_t *out, size_t len);
 
 /* tls13kdf.c */
+void keel__ossl_early_init(struct keel__ossl_hash *hash);
 int keel__ossl_provider_init(const OSSL_CORE_HANDLE *handle,
 			     const OSSL_DISPATCH *core,
 			     const OSSL_DISPATCH **ret_slots, void **ret_ctx);

@@ -193,6 +193,36 @@ static int expand_label(const struct kdf *kdf, struct keel__ossl_bytes key,
 				 (struct keel__ossl_bytes){info, n}, out, len);
 }
 
+static bool is_text(struct keel__ossl_bytes bytes, const char *text)
+{
+	return bytes.len == strlen(text) &&
+	       !memcmp(bytes.data, text, bytes.len);
+}
+
+/* What is derived of the early secret without PSK is known. */
+static bool is_early(const struct kdf *kdf, struct keel__ossl_bytes secret)
+{
+	const struct keel__ossl_hash *hash = &kdf->hash;
+
+	return hash->has_early && secret.len == hash->len &&
+	       keel__secret_equal(secret.data, hash->early_secret, hash->len) &&
+	       is_text(kdf->parts[PART_PREFIX], "tls13 ") &&
+	       is_text(kdf->parts[PART_LABEL], "derived");
+}
+
+/* Derive-Secret(secret, "derived", ""), the salt of the next step. */
+static int derive_salt(const struct kdf *kdf, struct keel__ossl_bytes secret,
+		       uint8_t *out)
+{
+	const struct keel__ossl_hash *hash = &kdf->hash;
+	const struct keel__ossl_bytes nothing = {hash->of_nothing, hash->len};
+
+	if (!is_early(kdf, secret))
+		return expand_label(kdf, secret, nothing, out, hash->len);
+	memcpy(out, hash->early_derived, hash->len);
+	return 1;
+}
+
 /*
  * One step of the key schedule's left column: RFC 8446 section 7.1. What there
  * is not is zeros of the hash's length; as a salt, none does the same.
@@ -201,7 +231,6 @@ static int extract(const struct kdf *kdf, uint8_t *out, size_t len)
 {
 	static const uint8_t zeros[KEEL__OSSL_MAX_HASH_LEN];
 	const struct keel__ossl_hash *hash = &kdf->hash;
-	const struct keel__ossl_bytes nothing = {hash->of_nothing, hash->len};
 	struct keel__ossl_bytes key = kdf->parts[PART_KEY];
 	struct keel__ossl_bytes salt = kdf->parts[PART_SALT];
 	uint8_t derived[KEEL__OSSL_MAX_HASH_LEN];
@@ -209,15 +238,38 @@ static int extract(const struct kdf *kdf, uint8_t *out, size_t len)
 
 	if (len != hash->len)
 		return failed(PROV_R_WRONG_OUTPUT_BUFFER_SIZE);
+	if (!key.data && !salt.data && hash->has_early) {
+		memcpy(out, hash->early_secret, len);
+		return 1;
+	}
 	if (!key.data)
 		key = (struct keel__ossl_bytes){zeros, hash->len};
 	if (salt.data) {
-		ok = expand_label(kdf, salt, nothing, derived, hash->len);
+		ok = derive_salt(kdf, salt, derived);
 		salt = (struct keel__ossl_bytes){derived, hash->len};
 	}
 	ok = ok && keel__ossl_hmac(hash, salt, &key, 1, out);
 	keel__secret_clear(derived, sizeof(derived));
 	return ok;
+}
+
+/* A hash that is not there, or that OpenSSL cannot compute, stays without. */
+void keel__ossl_early_init(struct keel__ossl_hash *hash)
+{
+	const struct kdf kdf = {
+		.hash = *hash,
+		.parts =
+			{
+				[PART_PREFIX] = {"tls13 ", 6},
+				[PART_LABEL] = {"derived", 7},
+			},
+	};
+	const struct keel__ossl_bytes secret = {hash->early_secret, hash->len};
+
+	if (!hash->md)
+		return;
+	hash->has_early = extract(&kdf, hash->early_secret, hash->len) &&
+			  derive_salt(&kdf, secret, hash->early_derived);
 }
 
 static int view_run(const struct kdf *view, uint8_t *out, size_t len)
