@@ -58,6 +58,9 @@ AC_DEFUN([KEEL_HARDENING], [
     # symbols to the program, so this is for builds without one.
     KEEL_TRY_LDFLAG([KEEL_LIB_LDFLAGS], [-Wl,--no-undefined])
   ])
+  # What a backend set up in its TLS library is for the life of the process; the
+  # code must not go before it, nor be set up again.
+  KEEL_TRY_LDFLAG([KEEL_LIB_LDFLAGS], [-Wl,-z,nodelete])
   m4_foreach_w([keel_flag], [-Wl,-z,relro -Wl,-z,now -Wl,--as-needed],
                [KEEL_TRY_LDFLAG([KEEL_HARDEN_LDFLAGS], m4_defn([keel_flag]))])
   AC_SUBST([KEEL_HARDEN_CFLAGS])
