@@ -16,8 +16,8 @@ struct keel_ctx {
 	void *be_ctx;
 	enum keel_role role;
 	enum keel_verify verify;
-	uint8_t offload[2];	/* enum keel_offload: TX, RX */
-	bool is_insecure;	/* KEEL_CAP_INSECURE, for what the kernel gets */
+	uint8_t offload[2]; /* enum keel_offload: TX, RX */
+	bool is_insecure;   /* KEEL_CAP_INSECURE, for what the kernel gets */
 	uint64_t offload_after; /* bytes */
 	/* What the kernel can do; NULL until somebody has to know. */
 	const struct keel__ktls_facts *_Atomic facts;
