@@ -431,6 +431,8 @@ static void tx_done(struct keel_conn *conn, int res)
 		lost_tx(conn, res);
 	} else {
 		forget_keys(conn, &conn->tx);
+		conn->tx.seq += conn->nr_frames;
+		conn->nr_frames = 0;
 		conn->tx_asked = conn->tx.seq;
 		if (is_first)
 			moved(conn, KEEL_TX);

@@ -24,7 +24,15 @@ static int put_frame(struct keel_conn *conn, enum keel__record_type type,
 	keel__buf_commit(&conn->out, room);
 	if (keel__conn_in_kernel(conn, KEEL_TX))
 		conn->tx.seq++;
+	else
+		conn->nr_frames++;
 	return 0;
+}
+
+/* The number of the next record, those counted that have none yet. */
+static uint64_t next_seq(const struct keel_conn *conn)
+{
+	return conn->tx.seq + conn->nr_frames;
 }
 
 /* Seal @len bytes behind the queue. -ENOMEM, or what the backend returned. */
@@ -54,7 +62,7 @@ int keel__conn_put(struct keel_conn *conn, enum keel__record_type type,
 		   const void *data, size_t len)
 {
 	/* The reserve is used up: no record more under this key, not even ours. */
-	if (conn->tx.seq >= keel__aead_limit(conn->tx.suite->aead))
+	if (next_seq(conn) >= keel__aead_limit(conn->tx.suite->aead))
 		return -EKEYEXPIRED;
 	return seal_out(conn, type, data, len);
 }
@@ -67,6 +75,7 @@ void keel__conn_seal_frames(struct keel_conn *conn)
 	int r = 0;
 
 	conn->out = (struct keel_buf){.data = NULL};
+	conn->nr_frames = 0;
 	while (frames.len && r >= 0) {
 		len = keel__frame_read(keel__buf_head(&frames), &type);
 		keel__buf_consume(&frames, KEEL__FRAME_HEADER_LEN);
@@ -148,7 +157,7 @@ uint64_t keel__conn_tx_left(const struct keel_conn *conn)
 	limit = limit > KEEL__TX_RESERVE ? limit - KEEL__TX_RESERVE : 0;
 	if (limit > conn->ctx->record_limit)
 		limit = conn->ctx->record_limit;
-	return conn->tx.seq < limit ? limit - conn->tx.seq : 0;
+	return next_seq(conn) < limit ? limit - next_seq(conn) : 0;
 }
 
 /*

@@ -171,6 +171,7 @@ struct keel_conn {
 	uint8_t sockopt;       /* enum keel__sockopt: out */
 	int16_t rx_err;	       /* what the kernel said of the record to come */
 	uint32_t frame_left;   /* its bytes that are not sent yet */
+	uint32_t nr_frames;    /* queued before the kernel has our keys */
 	uint32_t flags;	       /* enum keel__conn_flag */
 	struct keel__conn_dir dirs[2]; /* TX, RX */
 	struct keel__ktls_info *info;  /* while it is out */

@@ -246,6 +246,46 @@ CASE(late__put_off, "A driver that has to send first is asked again")
 	}
 }
 
+#define LIMIT 16
+
+static void few_records(struct keel_config *config)
+{
+	ATF_REQUIRE_EQ(0, keel_config_set_record_limit(config, LIMIT));
+}
+
+CASE(late__limit, "What waits for the kernel's answer is counted: the keys of "
+		  "TLS 1.2 are not used beyond their limit")
+{
+	for (const struct pipe_row *on = pipe_rows; on->name; on++) {
+		const struct kernel_setup setup = {
+			.row = on,
+			.ends = KERNEL_SERVER,
+			.dirs = KEEL_TX,
+			.tune = few_records,
+		};
+		struct kernel_pipe kp;
+		size_t nr = 0;
+
+		if (on->version == KEEL_TLS1_3)
+			continue;
+		name_of(on->name, "limit", "send", 0);
+		kernel_pipe_init(&kp, &setup);
+		kp.pipe.server.late_name = TLS_TX;
+		pipe_run(&kp.pipe);
+		REQUIRE_INT(label, KEEL_OP_SETSOCKOPT,
+			    kp.pipe.server.held.type);
+		while (nr < 3 * LIMIT &&
+		       keel_conn_send(kp.pipe.server.conn, "x", 1) == 1)
+			nr++;
+		pipe_end_release(&kp.pipe.server);
+		pipe_run(&kp.pipe);
+		CHECK_INT(label, nr, kp.pipe.client.got.len);
+		ATF_CHECK_MSG(kp.server.tx.max_seq <= LIMIT + 1, "%s: %llu",
+			      label, (unsigned long long)kp.server.tx.max_seq);
+		kernel_pipe_fini(&kp);
+	}
+}
+
 CASE(late__required, "What is required and refused late: nothing that only the "
 		     "kernel was to send is sent, and the peer is told")
 {
@@ -336,6 +376,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, late__answer);
 	ATF_TP_ADD_TC(tp, late__put_off);
+	ATF_TP_ADD_TC(tp, late__limit);
 	ATF_TP_ADD_TC(tp, late__required);
 	ATF_TP_ADD_TC(tp, late__peer_fails);
 	ATF_TP_ADD_TC(tp, late__policy);
