@@ -216,19 +216,38 @@ static bool tell_verdict(struct keel_stream *stream, int res)
 				  KEEL_OP_RECV_RECORD, res);
 }
 
+/* Until it is read nothing can be sent. */
+static bool clear_error(const struct keel_stream *stream)
+{
+	int err;
+	socklen_t len = sizeof(err);
+
+	return !getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+}
+
+/*
+ * A record that fails authentication stays at the head, and each look at it
+ * says so again. One too short to be a record is told of once, and stops the
+ * socket's input for good.
+ */
+static bool is_repeated(const struct keel_stream *stream)
+{
+	uint8_t byte;
+	ssize_t n = recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n >= 0 || errno != EAGAIN;
+}
+
 bool keel__stream_send_refused(struct keel_stream *stream, int res)
 {
-	socklen_t len = sizeof(res);
-	int err;
-
 	if (!stream->rx_kernel ||
 	    (res != -EBADMSG && res != -EMSGSIZE && res != -EINVAL))
 		return false;
-	/* Until that is read nothing can be sent. */
-	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+	if (!clear_error(stream))
 		return false;
-	/* Receiving says EBADMSG each time, the others once. */
-	return res == -EBADMSG || tell_verdict(stream, res);
+	if (res != -EBADMSG || !is_repeated(stream))
+		return tell_verdict(stream, res);
+	return clear_error(stream);
 }
 
 bool keel__stream_lingers(struct keel_stream *stream)

@@ -357,6 +357,87 @@ CASE(offload__files, "memory and files by turns keep their order, whenever "
 	close(mix_fd);
 }
 
+static void flow(struct keel_stream *stream)
+{
+	static const uint8_t buf[100000];
+
+	while (keel_stream_send(stream, buf, sizeof(buf)) > 0)
+		;
+}
+
+static void flow_open(struct keel_stream *stream,
+		      const struct keel_hs_info *info)
+{
+	(void)info;
+	flow(stream);
+}
+
+static const struct keel_stream_ops flow_ops = {
+	.on_open = flow_open,
+	.on_data = ignore,
+	.on_sent = flow,
+	.on_close = outcome_note,
+};
+
+/* Shorter than a tag; twice, for the kernel looks at no less than 13 bytes. */
+static const uint8_t short_record[] = {23, 3, 3, 0, 3, 1, 2, 3,
+				       23, 3, 3, 0, 3, 1, 2, 3};
+static const uint8_t false_record[5 + 40] = {23, 3, 3, 0, 40};
+
+static void check_bad_record(const struct plan *plan, const uint8_t *record,
+			     size_t len)
+{
+	struct server_opts opts = {.ops = &flow_ops};
+	static uint8_t buf[300000];
+	struct client client = {0};
+	unsigned int nr_kernel = 0;
+	struct server server;
+
+	plan_start(&server, plan, &opts);
+	for (unsigned int i = 1; i <= 10; i++) {
+		client = (struct client){0};
+		plan_open(&client, &server, plan);
+		/* Most likely receiving has moved by then. */
+		client_recv(&client, buf, sizeof(buf));
+		ATF_REQUIRE_EQ((ssize_t)len, write(client.fd, record, len));
+		client_wait_end(&client);
+		CHECK_INT(plan->name, KEEL_ALERT_BAD_RECORD_MAC,
+			  keel_conn_err(client.conn)->alert);
+		client_drop(&client);
+		wait_for(plan->name, &outcome.nr_close, i);
+		CHECK_INT(plan->name,
+			  record == short_record && outcome.info.rx.engine ==
+							    KEEL_ENGINE_USER
+				  ? -EPROTO
+				  : -EBADMSG,
+			  outcome.err);
+		nr_kernel += outcome.info.rx.engine == KEEL_ENGINE_KERNEL;
+	}
+	ATF_CHECK_MSG(nr_kernel > 0, "%s: never in the kernel", plan->name);
+	plan_stop(&server);
+}
+
+CASE(offload__bad_record, "a record that is none ends a stream that is busy "
+			  "sending, whichever call hears of it")
+{
+	offload_need("ulp", "");
+	for (unsigned int i = 0; i < 4; i++) {
+		const struct plan plan = {
+			.name = i / 2 ? "short" : "false",
+			.version = i % 2 ? KEEL_TLS1_3 : KEEL_TLS1_2,
+			.tx = KEEL_OFFLOAD_REQUIRE,
+			.rx = KEEL_OFFLOAD_REQUIRE,
+		};
+
+		if (i / 2)
+			check_bad_record(&plan, short_record,
+					 sizeof(short_record));
+		else
+			check_bad_record(&plan, false_record,
+					 sizeof(false_record));
+	}
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, offload__server);
@@ -364,5 +445,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, offload__many_streams);
 	ATF_TP_ADD_TC(tp, offload__auto);
 	ATF_TP_ADD_TC(tp, offload__files);
+	ATF_TP_ADD_TC(tp, offload__bad_record);
 	return atf_no_error();
 }
