@@ -3,8 +3,9 @@
 # Which of the tests run in a guest, and how.
 # shellcheck disable=SC2154 # build, icount, src and work are set by run
 
-# What is left out, by how its name begins, and why. The checks of tests/checks are left out too: they
-# read the tree, which is the same everywhere, and want a compiler.
+# What is left out, by how its name begins, and why. The checks of tests/checks
+# are left out too: they read the tree, which is the same everywhere, and want a
+# compiler.
 guest_left_out='
 tests/fuzz/               | asks nothing of the kernel, needs the whole corpus
 tests/base/               | asks nothing of the kernel

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A driver for one connection on one socket, over poll(2). */
 #include "tests/support/blocking.h"
-#include "tests/support/slower.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/support/record_io.h"
+#include "tests/support/slower.h"
 
 #define RECVS (1u << KEEL_OP_RECV | 1u << KEEL_OP_RECV_RECORD)
 #define SENDS (1u << KEEL_OP_SEND | 1u << KEEL_OP_SEND_RECORD)

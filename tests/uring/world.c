@@ -136,7 +136,6 @@ static int listen_on(struct server *server)
 	if (!opts.timeouts.handshake_ms)
 		opts.timeouts.handshake_ms =
 			HANDSHAKE_MS * (unsigned int)slower();
-
 	any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	err = keel_listener_new(server->loop, &opts, &server->listener);
 	if (err)
