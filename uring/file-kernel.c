@@ -2,9 +2,13 @@
 /* Sending files where the kernel protects records: they never come up here. */
 #include "uring/uring-private.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
+
+#define PAGE_LEN 4096
 
 /* Is the byte there, without waiting for a disk? */
 static bool is_cached_at(const struct keel_stream *stream, uint64_t off)
@@ -107,10 +111,29 @@ static size_t next_len(const struct keel_stream *stream,
 		len = stream->loop->opts.max_send_len;
 	if (len / info->max_payload >= info->nr_records)
 		len = info->nr_records * info->max_payload;
+	/* Records of the next part are made of whole pages. */
+	if (len < stream->file_left && len > PAGE_LEN)
+		len -= (stream->file_off + len) % PAGE_LEN;
 	return (size_t)len;
 }
 
-int keel__file_splice(struct keel_stream *stream)
+/*
+ * Without Nagle's algorithm each record leaves at once, alone. While more of them
+ * are sure to follow they leave as segments, as large as the path takes. No matter
+ * if it cannot be set.
+ */
+static void set_cork(struct keel_stream *stream, bool is_corked)
+{
+	int value = is_corked;
+
+	if (stream->is_corked == is_corked)
+		return;
+	stream->is_corked = is_corked;
+	setsockopt(stream->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
+}
+
+/* 0: all is sent, -EAGAIN: more is to be, or what failed. */
+static int splice_part(struct keel_stream *stream)
 {
 	struct keel_tx_info info;
 	int err = keel__stream_ready(stream, &info);
@@ -122,6 +145,8 @@ int keel__file_splice(struct keel_stream *stream)
 	len = next_len(stream, &info);
 	if (!is_cached(stream, len))
 		return -EOPNOTSUPP;
+	if (stream->file_left > KEEL_MAX_PLAINTEXT)
+		set_cork(stream, true);
 	if (stream->tx && stream->tx->open_len) {
 		err = send_open(stream);
 		if (!err)
@@ -140,4 +165,13 @@ int keel__file_splice(struct keel_stream *stream)
 	if (n)
 		keel__stream_dirty(stream);
 	return stream->file ? -EAGAIN : 0;
+}
+
+int keel__file_splice(struct keel_stream *stream)
+{
+	int err = splice_part(stream);
+
+	if (err != -EAGAIN)
+		set_cork(stream, false);
+	return err;
 }

@@ -267,6 +267,10 @@ int keel__file_fill(struct keel_stream *stream)
 
 	if (has_record(stream))
 		return -EAGAIN;
+	/* With this, sending may move; then nothing is to be read. */
+	err = keel__stream_ready(stream, &info);
+	if (err)
+		return err;
 	if (may_splice(stream)) {
 		err = keel__file_splice(stream);
 		if (err != -EOPNOTSUPP)

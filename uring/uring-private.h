@@ -189,6 +189,7 @@ struct keel_stream {
 	bool cancel_recv : 1;
 	bool canceled : 1;  /* everything that was pending */
 	bool is_rest : 1;   /* a send was cut short */
+	bool is_corked : 1; /* more of a file is sure to follow */
 	bool tx_kernel : 1; /* the kernel protects what is sent */
 	bool rx_kernel : 1;
 	bool stop_recv : 1; /* the connection wants no receive under way */
