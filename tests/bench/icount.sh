@@ -6,9 +6,10 @@
 #   tests/bench/icount.sh [KERNEL-SERIES]
 #
 # Runs itself in a guest whose clock counts instructions (tests/guest/run), with
-# programs of KEEL_BUILDDIR. Servers: nginx of this machine with and without
-# kernel TLS, keel with both directions, sending only, and none in the kernel.
-# BYTES and CONNS are the sizes of a sample.
+# programs of KEEL_BUILDDIR. Servers: nginx with and without kernel TLS, keel with
+# both directions, sending only, and none in the kernel. IMAGE=no takes nginx and
+# OpenSSL of this machine in place of Debian 13's. BYTES and CONNS are the sizes
+# of a sample.
 set -u
 
 BYTES=${BYTES:-10000000}
@@ -17,9 +18,13 @@ SUITE=${SUITE:-TLS_AES_256_GCM_SHA384}
 
 if test -z "${KEEL_ICOUNT_INSIDE-}"; then
 	src=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-	export KEEL_GUEST_PROGRAMS="nginx ${KEEL_GUEST_PROGRAMS-}"
+	image=(--image)
+	if test "${IMAGE-}" = no; then
+		export KEEL_GUEST_PROGRAMS="nginx ${KEEL_GUEST_PROGRAMS-}"
+		image=()
+	fi
 	exec "$src/tests/guest/run" --kernel "${1:-6.12}" --icount \
-		--timeout 1800 -- env KEEL_ICOUNT_INSIDE=yes BYTES="$BYTES" \
+		"${image[@]}" --timeout 1800 -- env KEEL_ICOUNT_INSIDE=yes BYTES="$BYTES" \
 		CONNS="$CONNS" SUITE="$SUITE" bash -c "$(cat "$0")"
 fi
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # Booting a guest, and judging what came back.
-# shellcheck disable=SC2154 # icount, kernel, seconds and work are set by run
+# shellcheck disable=SC2154 # icount, image, kernel, seconds and work are set by run
 
 # What the kernel writes to its log when something is wrong with itself.
 guest_faults='WARNING:|BUG:|Oops|KASAN|UBSAN|general protection|Call Trace'
@@ -15,6 +15,9 @@ use_machine()
 		machine=(-accel "tcg,thread=single" -smp 1
 			-icount "shift=0,sleep=off")
 	fi
+	# What is written to the disk goes with the guest.
+	test -z "$image" || machine+=(-device "virtio-blk-pci,drive=image"
+		-drive "file=$image,format=raw,if=none,id=image,snapshot=on")
 }
 
 # An emulator with threads now and then trips a kernel that patches itself while

@@ -25,7 +25,7 @@ guest_modules=${KEEL_GUEST_MODULES-tls tcp_diag inet_diag
 	crypto-chacha20 crypto-poly1305 crypto-rfc7539 aesni_intel
 	ghash_clmulni_intel}
 # Those without which there is no way in or out.
-guest_boot_modules='virtio_pci virtio_console'
+guest_boot_modules='virtio_pci virtio_console virtio_blk ext4'
 
 # The shared libraries a program needs, at the place they have here.
 bring_libraries()
@@ -93,6 +93,7 @@ write_etc()
 	printf '%s\n' 'passwd: files' 'group: files' 'hosts: files' \
 		>"$root/etc/nsswitch.conf"
 	echo "$build/.libs" >>"$root/etc/ld.so.conf"
+	echo "$src $build" >"$root/etc/image-folders"
 }
 
 # Busybox's tools stand in for those that are not brought.
