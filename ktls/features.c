@@ -20,6 +20,14 @@ static const struct {
 			    "tls\" as root and name tls in "
 			    "/etc/modules-load.d, or take a kernel with "
 			    "CONFIG_TLS"},
+	[KEEL__KTLS_UNPRIVILEGED] =
+		{"unprivileged",
+		 "processes without CAP_NET_ADMIN have it too: the kernel's "
+		 "TLS was loaded already",
+		 -ENOENT,
+		 "this process had the kernel load its TLS, as only one with "
+		 "CAP_NET_ADMIN can: have \"modprobe tls\" run at boot, or "
+		 "name tls in /etc/modules-load.d"},
 	[KEEL__KTLS_REKEY] = {"rekey",
 			      "a TLS 1.3 connection outlives a KeyUpdate",
 			      -EBUSY,

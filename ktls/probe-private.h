@@ -10,6 +10,7 @@
 /* Features that are not a cipher in a version and a direction. */
 enum keel__ktls_feature {
 	KEEL__KTLS_ULP,
+	KEEL__KTLS_UNPRIVILEGED, /* found out first, before others load it */
 	KEEL__KTLS_REKEY,
 	KEEL__KTLS_POLL,
 	KEEL__KTLS_EOR,

@@ -138,6 +138,7 @@ static int try_no_pad(const struct pair *pair)
 
 static int (*const acts[KEEL__KTLS_NR_FEATURES])(const struct pair *pair) = {
 	[KEEL__KTLS_ULP] = try_ulp,
+	[KEEL__KTLS_UNPRIVILEGED] = try_ulp,
 	[KEEL__KTLS_REKEY] = try_rekey,
 	[KEEL__KTLS_POLL] = try_poll,
 	[KEEL__KTLS_EOR] = try_eor,
@@ -194,6 +195,25 @@ static int probe_feature(struct pair *pair, size_t idx, int *ret_fact)
 	return 0;
 }
 
+/*
+ * As a process without CAP_NET_ADMIN has it, for whom the kernel loads no
+ * module (net/ipv4/tcp_ulp.c, __tcp_ulp_find_autoload()). This comes first: what
+ * one with it does next has the module loaded, and all have it then. A
+ * connection has no use for the answer.
+ */
+static int probe_unprivileged(const struct keel__ktls_sys *sys, bool is_brief,
+			      int *ret_fact)
+{
+	struct keel__ktls_sys bare = *sys;
+	struct pair pair = {.sys = &bare};
+
+	*ret_fact = -EOPNOTSUPP;
+	if (is_brief)
+		return 0;
+	bare.set = sys->set_bare;
+	return probe_feature(&pair, KEEL__KTLS_UNPRIVILEGED, ret_fact);
+}
+
 static int probe_cipher(struct pair *pair, size_t cipher, size_t use,
 			bool is_brief, int *ret_fact)
 {
@@ -218,10 +238,12 @@ int keel__ktls_probe(const struct keel__ktls_sys *sys, bool is_brief,
 {
 	struct keel__ktls_facts facts;
 	struct pair pair = {.sys = sys};
-	int err = 0;
+	int err = probe_unprivileged(sys, is_brief,
+				     &facts.features[KEEL__KTLS_UNPRIVILEGED]);
 
 	for (size_t i = 0; i < KEEL__KTLS_NR_FEATURES && !err; i++)
-		err = probe_feature(&pair, i, &facts.features[i]);
+		if (i != KEEL__KTLS_UNPRIVILEGED)
+			err = probe_feature(&pair, i, &facts.features[i]);
 	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++)
 		for (size_t use = 0; use < KEEL__KTLS_NR_USES && !err; use++)
 			err = probe_cipher(&pair, i, use, is_brief,

@@ -13,6 +13,7 @@
  * @pair:    two ends of a connected TCP socket pair; nobody else is on it
  * @close:   close(2)
  * @set:     setsockopt(2)
+ * @set_bare: the same, as a process without CAP_NET_ADMIN would do it
  * @send:    send(2) without waiting; bytes, or a negative errno
  * @is_in:   does poll(2) say POLLIN; 1, 0 or a negative errno
  * @nr_in:   bytes that have come and were not read (SIOCINQ)
@@ -25,6 +26,8 @@ struct keel__ktls_sys {
 	void (*close)(void *arg, int fd);
 	int (*set)(void *arg, int fd, int level, int name, const void *value,
 		   size_t len);
+	int (*set_bare)(void *arg, int fd, int level, int name,
+			const void *value, size_t len);
 	ssize_t (*send)(void *arg, int fd, const void *data, size_t len,
 			int flags);
 	int (*is_in)(void *arg, int fd);

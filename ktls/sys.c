@@ -6,10 +6,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/sockios.h>
 
 #include "ktls/uapi-private.h"
@@ -31,6 +35,92 @@ static int sys_set(void *arg, int fd, int level, int name, const void *value,
 {
 	(void)arg;
 	return setsockopt(fd, level, name, value, (socklen_t)len) ? -errno : 0;
+}
+
+/* What the calling thread may do; no C library has these two. */
+struct caps {
+	struct __user_cap_header_struct head;
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+};
+
+static int get_caps(struct caps *ret_caps)
+{
+	*ret_caps = (struct caps){
+		.head.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	return syscall(SYS_capget, &ret_caps->head, ret_caps->data) ? -errno
+								    : 0;
+}
+
+static int drop_admin(struct caps *caps)
+{
+	caps->data[CAP_TO_INDEX(CAP_NET_ADMIN)].effective &=
+		~CAP_TO_MASK(CAP_NET_ADMIN);
+	return syscall(SYS_capset, &caps->head, caps->data) ? -errno : 0;
+}
+
+/* One option to set, and what came of it. */
+struct bare {
+	struct caps caps;
+	int fd;
+	int level;
+	int name;
+	const void *value;
+	size_t len;
+	int err;
+};
+
+static void *bare_thread(void *arg)
+{
+	struct bare *bare = arg;
+
+	bare->err = drop_admin(&bare->caps);
+	if (!bare->err)
+		bare->err = sys_set(NULL, bare->fd, bare->level, bare->name,
+				    bare->value, bare->len);
+	return NULL;
+}
+
+/*
+ * Capabilities are each thread's own, so nobody else loses any, and nothing is
+ * to be put back. No signal of the application's is handled there.
+ */
+static int run_bare(struct bare *bare)
+{
+	pthread_t thread;
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	err = pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (err)
+		return -err;
+	err = pthread_create(&thread, NULL, bare_thread, bare);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		return -err;
+	pthread_join(thread, NULL);
+	return bare->err;
+}
+
+static int sys_set_bare(void *arg, int fd, int level, int name,
+			const void *value, size_t len)
+{
+	struct bare bare = {
+		.fd = fd,
+		.level = level,
+		.name = name,
+		.value = value,
+		.len = len,
+	};
+	int err = get_caps(&bare.caps);
+
+	if (err)
+		return err;
+	if (!(bare.caps.data[CAP_TO_INDEX(CAP_NET_ADMIN)].effective &
+	      CAP_TO_MASK(CAP_NET_ADMIN)))
+		return sys_set(arg, fd, level, name, value, len);
+	return run_bare(&bare);
 }
 
 static ssize_t sys_send(void *arg, int fd, const void *data, size_t len,
@@ -156,6 +246,7 @@ const struct keel__ktls_sys keel__ktls_kernel = {
 	.pair = sys_pair,
 	.close = sys_close,
 	.set = sys_set,
+	.set_bare = sys_set_bare,
 	.send = sys_send,
 	.is_in = sys_is_in,
 	.nr_in = sys_nr_in,

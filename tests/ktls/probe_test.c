@@ -18,6 +18,8 @@ struct fake {
 	int pairs_left; /* before pair_err */
 	int nr_open;
 	int nr_pairs;
+	bool is_unloaded; /* until somebody with privileges asks */
+	int bare_err;
 	int ulp_err;
 	int keys_err;
 	int second_err; /* keys again */
@@ -58,12 +60,29 @@ static int fake_set(void *arg, int fd, int level, int name, const void *value,
 
 	(void)value;
 	(void)len;
-	if (level == IPPROTO_TCP)
+	if (level == IPPROTO_TCP) {
+		fake->is_unloaded = false;
 		return fake->ulp_err;
+	}
 	if (name != TLS_TX && name != TLS_RX)
 		return fake->option_err;
 	CHECK_INT("end", name == TLS_TX ? 0 : 1, fd);
 	return fake->nr_keys[fd]++ ? fake->second_err : fake->keys_err;
+}
+
+static int fake_set_bare(void *arg, int fd, int level, int name,
+			 const void *value, size_t len)
+{
+	struct fake *fake = arg;
+
+	(void)fd;
+	(void)value;
+	CHECK_INT("the ULP, and no more", IPPROTO_TCP, level);
+	CHECK_INT("the ULP, and no more", TCP_ULP, name);
+	CHECK_INT("the ULP, and no more", strlen(KEEL__KTLS_ULP_NAME), len);
+	if (fake->is_unloaded)
+		return -ENOENT;
+	return fake->bare_err ? fake->bare_err : fake->ulp_err;
 }
 
 static ssize_t fake_send(void *arg, int fd, const void *data, size_t len,
@@ -102,6 +121,7 @@ static struct keel__ktls_sys sys_of(struct fake *fake)
 		.pair = fake_pair,
 		.close = fake_close,
 		.set = fake_set,
+		.set_bare = fake_set_bare,
 		.send = fake_send,
 		.is_in = fake_is_in,
 		.nr_in = fake_nr_in,
@@ -144,9 +164,11 @@ CASE(probe__brief, "What no connection can have is not asked for")
 	struct keel__ktls_facts facts;
 
 	REQUIRE_INT("probe", 0, keel__ktls_probe(&sys, true, &facts));
-	CHECK_INT("features and four ciphers",
-		  KEEL__KTLS_NR_FEATURES + 4 * KEEL__KTLS_NR_USES,
+	CHECK_INT("features but one and four ciphers",
+		  KEEL__KTLS_NR_FEATURES - 1 + 4 * KEEL__KTLS_NR_USES,
 		  fake.nr_pairs);
+	CHECK_INT("unprivileged", -EOPNOTSUPP,
+		  facts.features[KEEL__KTLS_UNPRIVILEGED]);
 	for (size_t i = 0; i < KEEL__KTLS_NR_CIPHERS; i++)
 		CHECK_INT(keel__ktls_ciphers[i].name,
 			  keel__ktls_ciphers[i].aead ? 0 : -EOPNOTSUPP,
@@ -184,6 +206,13 @@ CASE(probe__lacks, "Each that is missing has its errno and says why")
 		{{.ulp_err = -ENOENT}, {"rekey", -ENOENT, "needs ulp", 0}},
 		{{.ulp_err = -ENOENT}, {"SM4-CCM", -ENOENT, "needs ulp", 0}},
 		{{.ulp_err = -EPERM}, {"ulp", -EPERM, "policy", 0}},
+		{{.is_unloaded = true}, {"ulp", 0, "", 0}},
+		{{.is_unloaded = true},
+		 {"unprivileged", -ENOENT, "/etc/modules-load.d", 0}},
+		{{.is_unloaded = true, .ulp_err = -ENOENT},
+		 {"unprivileged", -ENOENT, "needs ulp", 0}},
+		{{.bare_err = -EPERM}, {"unprivileged", -EPERM, "policy", 0}},
+		{{.bare_err = -EAGAIN}, {"unprivileged", -EAGAIN, "temp", 0}},
 		{{.second_err = -EBUSY}, {"rekey", -EBUSY, "takes keys", 0}},
 		{{.is_in = 1}, {"poll", -EOPNOTSUPP, "parts of", 0}},
 		{{.is_in = -EIO}, {"poll", -EIO, "error", 0}},
@@ -287,6 +316,33 @@ CASE(probe__this_kernel,
 	CHECK_INT("no function", -EINVAL, keel_offload_probe(NULL, NULL));
 }
 
+static int set_size(int (*set)(void *arg, int fd, int level, int name,
+			       const void *value, size_t len),
+		    int fd)
+{
+	static const int size = 65536;
+
+	return set(NULL, fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+}
+
+CASE(set_bare__has_no_privileges, "What only CAP_NET_ADMIN allows is forbidden "
+				  "there, and nowhere else")
+{
+	const struct keel__ktls_sys *sys = &keel__ktls_kernel;
+	int before, fds[2];
+
+	REQUIRE_INT("pair", 0, sys->pair(NULL, fds));
+	before = set_size(sys->set, fds[0]);
+	CHECK_INT("bare", -EPERM, set_size(sys->set_bare, fds[0]));
+	CHECK_INT("after", before, set_size(sys->set, fds[0]));
+	/* What everybody may do goes on. */
+	CHECK_INT("bare", 0,
+		  sys->set_bare(NULL, fds[1], IPPROTO_TCP, TCP_NODELAY,
+				&(int){1}, sizeof(int)));
+	sys->close(NULL, fds[0]);
+	sys->close(NULL, fds[1]);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, probe__all);
@@ -295,5 +351,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, probe__nothing_came);
 	ATF_TP_ADD_TC(tp, probe__no_sockets);
 	ATF_TP_ADD_TC(tp, probe__this_kernel);
+	ATF_TP_ADD_TC(tp, set_bare__has_no_privileges);
 	return atf_no_error();
 }

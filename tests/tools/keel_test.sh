@@ -66,7 +66,7 @@ keel__probes_the_kernel_body()
 		grep -q '^yes *ulp ' out || atf_fail "$(cat out)"
 		grep -q '^yes *AES-128-GCM *TLSv1.3 tx' out ||
 			atf_fail "$(cat out)"
-		test "$(wc -l <out)" -eq 35 || atf_fail "$(cat out)" ;;
+		test "$(wc -l <out)" -eq 36 || atf_fail "$(cat out)" ;;
 	3)
 		grep -q '^no *ulp *[a-z]' out || atf_fail "$(cat out)"
 		test "$(wc -l <out)" -eq 1 || atf_fail "$(cat out)" ;;
@@ -74,6 +74,26 @@ keel__probes_the_kernel_body()
 		atf_fail "exit code $code" ;;
 	esac
 	refused 2 "unknown argument 'x'" probe x
+}
+
+# Other cases have sockets of the kernel's TLS, and load it again.
+probe_unloaded()
+{
+	rmmod tls && printed '^yes *ulp ' probe && grep -q '^no *unpriv' out
+}
+
+case_new keel__probes_for_the_unprivileged \
+	"Who loads the kernel's TLS is told that others cannot" sh
+keel__probes_for_the_unprivileged_body()
+{
+	# What is loaded on somebody's own machine stays as it is.
+	case $KEEL_LANE in
+	guest-*) ;;
+	*) atf_skip "only a guest's modules are taken out" ;;
+	esac
+	until_true 10 probe_unloaded || atf_fail "$(cat out)"
+	grep -q '^no *unprivileged .*modules-load' out || atf_fail "$(cat out)"
+	printed '^yes *unprivileged ' probe
 }
 
 case_new keel__refuses_wrong_usage "Each gets one line and exit code 2" sh

@@ -120,7 +120,10 @@ struct keel_feature {
  * interface, the first time that anybody asks in this process; the answers are
  * kept, also when a module is loaded later. No version is compared. The kernel
  * loads its tls module for a process with CAP_NET_ADMIN only, so run
- * "modprobe tls" for others.
+ * "modprobe tls" for others. Whether these have it is "unprivileged": tried
+ * before anything else, in a process with CAP_NET_ADMIN on a short-lived thread
+ * that gives it up. The module stays until the next boot, so ask before the
+ * process has its first connection.
  *
  * Units:     none
  * Ownership: what @fn is given is static
