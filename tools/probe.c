@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <keel/loop.h>
 #include <keel/offload.h>
 
 #include "tools/tool-private.h"
@@ -43,6 +44,25 @@ static int print_row(const struct keel_feature *feature, void *arg)
 	return *is_able ? 0 : EXIT_NO_OFFLOAD;
 }
 
+static int print_all(bool *ret_is_able)
+{
+	int err = keel_offload_probe(print_row, ret_is_able);
+
+	if (err < 0) {
+		keel__tool_error("cannot try the kernel's TLS on loopback "
+				 "sockets: %s",
+				 strerror(-err));
+		return err;
+	}
+	if (!*ret_is_able)
+		return 0;
+	err = keel_loop_probe(print_row, ret_is_able);
+	if (err < 0)
+		keel__tool_error("cannot try io_uring on a loopback socket: %s",
+				 strerror(-err));
+	return err;
+}
+
 int probe_main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -50,7 +70,6 @@ int probe_main(int argc, char **argv)
 		{0},
 	};
 	bool is_able = false;
-	int err;
 	int c;
 
 	opterr = 0;
@@ -65,12 +84,7 @@ int probe_main(int argc, char **argv)
 				 argv[optind]);
 		return KEEL_EXIT_USAGE;
 	}
-	err = keel_offload_probe(print_row, &is_able);
-	if (err < 0) {
-		keel__tool_error("cannot try the kernel's TLS on loopback "
-				 "sockets: %s",
-				 strerror(-err));
+	if (print_all(&is_able) < 0)
 		return KEEL_EXIT_FAILURE;
-	}
 	return keel__tool_end(is_able ? 0 : EXIT_NO_OFFLOAD);
 }

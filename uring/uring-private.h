@@ -256,6 +256,13 @@ void keel__loop_tick_arm(struct keel_loop *loop);
 uint64_t keel__loop_timer(struct keel_loop *loop, struct keel__timer *timer,
 			  uint64_t now_ns);
 
+/* probe.c */
+
+/* What was found out of the ring, in words: 0, or an errno. */
+int keel__ring_tell(int fact,
+		    int (*fn)(const struct keel_feature *feature, void *arg),
+		    void *arg);
+
 /* post.c */
 int keel__posts_init(struct keel_loop *loop);
 void keel__posts_fini(struct keel_loop *loop);

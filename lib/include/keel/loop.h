@@ -200,6 +200,33 @@ keel_loop_get_stats(const struct keel_loop *loop,
 		    struct keel_loop_stats *ret_stats);
 
 /**
+ * keel_loop_probe() - what this machine's io_uring can do for TLS
+ * @fn:  called for each feature, always in the same order; a result other than
+ *       0 ends the walk
+ * @arg: passed on
+ *
+ * Goes on where keel_offload_probe() ends, for applications with a ring of their
+ * own. There is one feature so far, "ring": the kernel's TLS is attached and
+ * gets keys by commands to a direct descriptor, as keel_conn(3) explains. The
+ * loop itself does not need it. Each is tried, on a ring and a socket of its
+ * own, whenever somebody asks; no version is compared.
+ *
+ * Units:     none
+ * Ownership: what @fn is given is static, but for the feature itself, which
+ *            is valid until @fn returns
+ * Threads:   any
+ * Blocking:  for less than a millisecond
+ * Return:    0, or what @fn returned
+ * Errors:    -EINVAL  NULL @fn
+ *            other    no ring or no socket could be made, which says nothing of
+ *                     the feature: such as -EMFILE or -ENOMEM
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int
+keel_loop_probe(int (*fn)(const struct keel_feature *feature, void *arg),
+		void *arg);
+
+/**
  * struct keel_group_opts - a group of loops
  * @sz:       size of this struct as the caller knows it; the rest zero
  * @nr_loops: threads; 0 for the number of processors this process may use,
