@@ -220,10 +220,16 @@ static void take_verdict(struct keel_conn *conn, ssize_t res)
 		keel__conn_mark(conn, KEEL__CONN_SO_ERROR);
 }
 
-/* The only handshake message of ours that goes this way is a KeyUpdate. */
+/*
+ * The only handshake message of ours that goes this way is a KeyUpdate. What a
+ * send leaves over is a record of its own, which counts, for the kernel need
+ * not be able to tell.
+ */
 static void frame_sent(struct keel_conn *conn, uint32_t len)
 {
 	conn->frame_left -= len;
+	if (len && conn->frame_left)
+		conn->tx.seq++;
 	if (!conn->frame_left && conn->frame_type == KEEL__RECORD_HANDSHAKE)
 		keel__conn_key_update_sent(conn);
 }

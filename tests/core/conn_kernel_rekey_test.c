@@ -305,6 +305,47 @@ CASE(rekey__at_the_limit,
 	}
 }
 
+CASE(rekey__limit_untold, "A driver that cannot ask the kernel: records of "
+			  "sends cut short are counted by their answers")
+{
+	static const size_t lens[] = {0, 8192, 4096, 1000};
+
+	FOR_ROWS13(on)
+	{
+		for (size_t i = 0; i < KEEL__ARRAY_LEN(lens); i++) {
+			const struct kernel_setup setup = {
+				.row = on,
+				.ends = KERNEL_SERVER,
+				.dirs = KEEL_TX,
+				.tune = few_records,
+			};
+			size_t each = lens[i] ? 16384 / lens[i] + 1 : 1;
+			struct kernel_pipe kp;
+
+			name_of(on->name, "untold", i);
+			kernel_pattern(data, sizeof(data));
+			kernel_pipe_open(&kp, &setup);
+			kp.server.fail[FAKE_GET_TX] = -EOPNOTSUPP;
+			kp.server.max_send = lens[i];
+			for (int n = 0; n < 30; n++)
+				REQUIRE_INT(
+					label, true,
+					kernel_pipe_send(&kp, &kp.pipe.server,
+							 data, sizeof(data)));
+			pipe_run(&kp.pipe);
+			CHECK_INT(label, 30 * sizeof(data),
+				  kp.pipe.client.got.len);
+			CHECK_INT(label, 0, kp.server.tx.nr_gets);
+			/* What the queue holds is known too late. */
+			ATF_CHECK_MSG(kp.server.tx.max_seq <= LIMIT + 5 * each,
+				      "%s: %llu", label,
+				      (unsigned long long)kp.server.tx.max_seq);
+			check_good(&kp);
+			kernel_pipe_fini(&kp);
+		}
+	}
+}
+
 CASE(rekey__limit_in_vain, "Where no new keys can be had sending ends in order "
 			   "at the limit")
 {
@@ -619,6 +660,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, rekey__behind_a_ticket);
 	ATF_TP_ADD_TC(tp, rekey__forged_behind_it);
 	ATF_TP_ADD_TC(tp, rekey__at_the_limit);
+	ATF_TP_ADD_TC(tp, rekey__limit_untold);
 	ATF_TP_ADD_TC(tp, rekey__limit_in_vain);
 	ATF_TP_ADD_TC(tp, rekey__cannot);
 	ATF_TP_ADD_TC(tp, rekey__cut);
