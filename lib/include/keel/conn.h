@@ -78,7 +78,8 @@ struct keel_conn_opts {
  * @KEEL_OP_SETSOCKOPT: setsockopt(fd, op.level, op.name, op.data, op.len);
  *                    answer with 0 or an errno. The data is secret
  * @KEEL_OP_GETSOCKOPT: getsockopt(fd, op.level, op.name, op.buf) of op.len bytes;
- *                    answer with 0 or an errno. What comes may be secret
+ *                    answer with 0 or an errno, -EOPNOTSUPP if the driver
+ *                    cannot. What comes may be secret
  * @KEEL_OP_RECV_STOP: have no KEEL_OP_RECV under way: take it back, give what it
  *                    brought to keel_conn_input(), then answer with 0
  * @KEEL_OP_RECV_RECORD: recvmsg(2) with room for one control message of one
