@@ -251,6 +251,7 @@ static void close_by_itself(struct keel_stream *stream)
 		return;
 	stream->cut = true;
 	stream->closing = true;
+	stream->paused = false;
 	stream->closed_tx = true;
 	keel__stream_drop_plain(stream);
 	keel__stream_dirty(stream);

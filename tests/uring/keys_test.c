@@ -126,8 +126,20 @@ CASE(keys__file, "a file goes on across changes of our keys")
 	}
 }
 
-CASE(keys__used_up, "TLS 1.2, which has no new keys, ends in order with "
-		    "an error that says so")
+static void pause_and_send(struct keel_stream *stream,
+			   const struct keel_hs_info *info)
+{
+	keel_stream_pause(stream);
+	send_file(stream, info);
+}
+
+static const struct keel_stream_ops paused_ops = {
+	.on_open = pause_and_send,
+	.on_data = ignore_data,
+	.on_close = note_close,
+};
+
+static void use_up(const struct keel_stream_ops *ops)
 {
 	static uint8_t buf[FILE_LEN];
 	const struct world_row *row = &world_rows[2];
@@ -135,7 +147,7 @@ CASE(keys__used_up, "TLS 1.2, which has no new keys, ends in order with "
 	struct server server;
 
 	make_file();
-	start(&server, row, &file_ops);
+	start(&server, row, ops);
 	client_open(&client, &server);
 	/* TLS 1.2: the Finished took the first. */
 	CHECK_INT("data", (NR_RECORDS - 1) * 16384,
@@ -145,6 +157,18 @@ CASE(keys__used_up, "TLS 1.2, which has no new keys, ends in order with "
 	wait_for("closed", &nr_close, 1);
 	CHECK_INT("error", -EKEYEXPIRED, atomic_load(&last_err));
 	server_stop(&server, 1000);
+}
+
+CASE(keys__used_up, "TLS 1.2, which has no new keys, ends in order with "
+		    "an error that says so")
+{
+	use_up(&file_ops);
+}
+
+CASE(keys__used_up_while_paused, "a stream that ends by itself hears the "
+				 "peer's end, though it was paused")
+{
+	use_up(&paused_ops);
 }
 
 CASE(keys__peer_asks, "a peer that asks for new keys all the time is answered "
@@ -363,6 +387,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, keys__file);
 	ATF_TP_ADD_TC(tp, keys__used_up);
+	ATF_TP_ADD_TC(tp, keys__used_up_while_paused);
 	ATF_TP_ADD_TC(tp, keys__peer_asks);
 	ATF_TP_ADD_TC(tp, keys__by_application);
 	ATF_TP_ADD_TC(tp, keys__while_reading);
