@@ -78,6 +78,23 @@ static bool may_deliver(const struct keel_stream *stream)
 	return !(stream->paused && stream->opened) && !stream->aborted;
 }
 
+/*
+ * A peer may ask for new keys where the kernel has ours and takes no others: no
+ * data may follow, and what the application gave before is not to be lost. A
+ * kernel that receives as well has taken new keys, or that ends otherwise.
+ */
+static void seal_taken(struct keel_stream *stream)
+{
+	struct keel_tx_info info;
+
+	if (!stream->tx_kernel || stream->rx_kernel || !stream->tx ||
+	    !stream->tx->open_len || keel__stream_has_op(stream, KEEL__OP_READ))
+		return;
+	/* What fails here is met again when it is sent. */
+	if (!keel__stream_tx_info(stream, &info) && info.nr_records)
+		keel__stream_seal_open(stream);
+}
+
 /* False when input is left: the application wants no more, or it is much. */
 static bool tell_events(struct keel_stream *stream)
 {
@@ -86,6 +103,7 @@ static bool tell_events(struct keel_stream *stream)
 	struct keel_event ev;
 
 	while (may_deliver(stream) && nr--) {
+		seal_taken(stream);
 		if (keel_conn_next_event(conn, &ev) != 1)
 			return true;
 		if (ev.type < KEEL__ARRAY_LEN(events) && events[ev.type])
