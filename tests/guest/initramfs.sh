@@ -11,7 +11,8 @@ guest_programs=(bash dash busybox kmod kyua atf-sh openssl curl gnutls-cli wrk
 	h2load install env stat timeout sed grep awk find xargs cat cp mv rm ln
 	ls mkdir mktemp mkfifo chmod chown touch cmp diff head tail wc tr cut
 	sort uniq seq dd od truncate sha256sum md5sum readlink realpath date
-	sleep tee test printf echo id du dirname basename setpriv split)
+	sleep tee test printf echo id du dirname basename setpriv split
+	gnutls-serv)
 read -ra more_programs <<<"${KEEL_GUEST_PROGRAMS-}"
 guest_programs+=("${more_programs[@]}")
 guest_files=(/usr/libexec/atf-check /usr/share/atf /usr/share/kyua/store
