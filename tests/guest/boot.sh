@@ -47,7 +47,8 @@ boot_once()
 	use_machine
 	timeout --foreground -k 5 "$seconds" qemu-system-x86_64 \
 		-nodefaults -no-user-config -display none -no-reboot \
-		"${machine[@]}" -cpu max -m 2048 -net none \
+		"${machine[@]}" -cpu max \
+		-m "${KEEL_GUEST_MEMORY:-2048}" -net none \
 		-kernel "$vmlinuz" -initrd "$work/initramfs" \
 		-append "console=ttyS0 panic=-1 loglevel=5 log_buf_len=2M" \
 		-serial "file:$dir/console" -device virtio-serial-pci \

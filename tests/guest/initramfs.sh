@@ -79,7 +79,7 @@ bring_build()
 		esac
 	done
 	mkdir -p "$root$src"
-	tar -C "$src" -c --exclude=tests/fuzz --exclude=tests/bench tests |
+	tar -C "$src" -c --exclude=tests/fuzz tests |
 		tar -C "$root$src" -x --no-same-owner
 }
 
