@@ -96,8 +96,8 @@ keel__probes_for_the_unprivileged_body()
 	echo /sbin/modprobe >/proc/sys/kernel/modprobe
 	until_true 10 probe_unloaded || atf_fail "$(cat out)"
 	grep -q '^no *unprivileged .*modules-load' out || atf_fail "$(cat out)"
-	printed '^yes *unprivileged ' probe
 	echo >/proc/sys/kernel/modprobe
+	printed '^yes *unprivileged ' probe
 }
 
 case_new keel__refuses_wrong_usage "Each gets one line and exit code 2" sh

@@ -158,12 +158,18 @@ static void forget(struct side *side, const struct keel_stream *stream)
 	side->nr_ended++;
 }
 
+/* Where all is slow so many would share each second that few opened in it. */
+static unsigned int nr_at_once(void)
+{
+	return slower() > 1 ? NR_AT_ONCE / 4 : NR_AT_ONCE;
+}
+
 /* The client goes on until it has had enough. */
 static void connect_more(struct side *side)
 {
 	struct keel_stream *stream;
 
-	while (side->nr_live < NR_AT_ONCE && side->nr_begun < NR_IN_ALL) {
+	while (side->nr_live < nr_at_once() && side->nr_begun < NR_IN_ALL) {
 		if (keel_stream_connect(side->loop, side->connect, &stream))
 			abort();
 		begin(stream);
