@@ -158,12 +158,12 @@ static void start_recv_stop(struct direct *d, const struct keel_op *op)
 
 static void set_msg(struct direct_msg *m, const void *data, size_t len)
 {
-	memset(&m->control, 0, sizeof(m->control));
+	memset(m->control, 0, sizeof(m->control));
 	m->iov = (struct iovec){.iov_base = (void *)(uintptr_t)data,
 				.iov_len = len};
 	m->msg = (struct msghdr){.msg_iov = &m->iov,
 				 .msg_iovlen = 1,
-				 .msg_control = &m->control,
+				 .msg_control = m->control,
 				 .msg_controllen = sizeof(m->control)};
 }
 
@@ -178,7 +178,7 @@ static void start_recv_record(struct direct *d, const struct keel_op *op)
 
 static void start_send_record(struct direct *d, const struct keel_op *op)
 {
-	struct cmsghdr *head = &d->send.control.head;
+	struct cmsghdr *head = (void *)d->send.control;
 	struct io_uring_sqe *sqe;
 
 	set_msg(&d->send, op->data, op->len);
@@ -228,6 +228,11 @@ void direct_drive(struct direct *d)
 	REQUIRE_INT("operation", 0, r);
 }
 
+static const uint8_t *record_type(struct direct_msg *m)
+{
+	return CMSG_DATA((struct cmsghdr *)(void *)m->control);
+}
+
 /* A receive that was taken back has no answer. */
 static void done(struct direct *d, enum keel_op_type type, int res)
 {
@@ -239,8 +244,7 @@ static void done(struct direct *d, enum keel_op_type type, int res)
 		r = keel_conn_input(d->conn, d->in, (size_t)res);
 	else if (type == KEEL_OP_RECV_RECORD && res >= 0 &&
 		 d->recv.msg.msg_controllen)
-		r = keel_conn_input_record(d->conn,
-					   *CMSG_DATA(&d->recv.control.head),
+		r = keel_conn_input_record(d->conn, *record_type(&d->recv),
 					   d->in, (size_t)res);
 	else if (res == -ECANCELED && (d->is_stopping || d->is_closed))
 		r = 0;

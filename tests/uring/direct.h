@@ -9,15 +9,10 @@
 
 #include <keel/conn.h>
 
-/* Room for one control message of one byte. */
-union direct_control {
-	struct cmsghdr head;
-	uint8_t bytes[CMSG_SPACE(1)];
-};
-
 /* A request to read or to write, as the ring wants it. */
 struct direct_msg {
-	union direct_control control;
+	/* Room for one control message of one byte. */
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(1)];
 	struct iovec iov;
 	struct msghdr msg;
 };
