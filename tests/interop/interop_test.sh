@@ -119,13 +119,13 @@ gnutls_client()
 	echo_start --engines "$1" --versions $versions --ciphers $ciphers
 	each_row $sizes gnutls-cli --logfile client.err \
 		--x509cafile localhost.pem --priority $gnutls_priority \
-		localhost --port
+		--verify-hostname localhost 127.0.0.1 --port
 	echo_stop
 	test -n "$large" || return 0
 	echo_start --engines "$2" --versions 1.3 --ciphers AES-128-GCM
 	each_row $large gnutls-cli --logfile client.err \
 		--x509cafile localhost.pem --priority $gnutls_priority \
-		localhost --port
+		--verify-hostname localhost 127.0.0.1 --port
 	echo_stop
 }
 
@@ -220,7 +220,8 @@ new_keys()
 		echo_start --versions 1.3 --engines "$1" --ciphers $ciphers
 		each_row $sizes gnutls-cli --inline-commands \
 			--logfile client.err --x509cafile localhost.pem \
-			--priority $gnutls_priority localhost --port
+			--priority $gnutls_priority \
+			--verify-hostname localhost 127.0.0.1 --port
 		echo_stop
 		# Each message came under new ones.
 		test "$(grep -c '^ok.* 4 new keys$' echo.out)" -eq \
