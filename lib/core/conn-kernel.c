@@ -171,7 +171,7 @@ static bool must_ask(const struct keel_conn *conn)
 bool keel__conn_tx_waits(const struct keel_conn *conn)
 {
 	return keel__conn_has(conn, KEEL__CONN_TX_KEYS) ||
-	       keel__conn_has(conn, KEEL__CONN_SO_ERROR) || conn->rx_err ||
+	       keel__conn_has(conn, KEEL__CONN_SO_ERROR) ||
 	       conn->sockopt == KEEL__SOCKOPT_ERROR || moves(conn, KEEL_TX) ||
 	       must_ask(conn);
 }
@@ -632,8 +632,6 @@ void keel__conn_record_error(struct keel_conn *conn)
 			keel__conn_mark(conn, KEEL__CONN_RX_RESUME);
 		return;
 	}
-	/* Until it is read the socket sends nothing either. */
-	keel__conn_mark(conn, KEEL__CONN_SO_ERROR);
 	if (is_stale(conn)) {
 		conn->rx_err = 0;
 		return;

@@ -50,8 +50,7 @@ static void next_frame(struct keel_conn *conn, struct keel_op *ret_op)
 /* The kernel is to be told something before more is sent. */
 static bool is_held(const struct keel_conn *conn)
 {
-	return conn->ops & SENDS || conn->rx_err ||
-	       conn->sockopt == KEEL__SOCKOPT_TX ||
+	return conn->ops & SENDS || conn->sockopt == KEEL__SOCKOPT_TX ||
 	       conn->sockopt == KEEL__SOCKOPT_ERROR ||
 	       keel__conn_has(conn, KEEL__CONN_TX_KEYS) ||
 	       keel__conn_has(conn, KEEL__CONN_SO_ERROR);
@@ -209,15 +208,15 @@ static bool is_verdict(ssize_t res)
 }
 
 /*
- * What the kernel says of a record waits for its turn: see step(). Where
- * nothing is read any more it is of no interest, but keeps us from sending.
+ * What the kernel says of a record waits for its turn: see step(). The error of
+ * the socket does not, for it keeps us from sending, and an application may want
+ * to send before it takes what goes before that turn.
  */
 static void take_verdict(struct keel_conn *conn, ssize_t res)
 {
 	if (keel__conn_reads(conn))
 		conn->rx_err = (int16_t)res;
-	else
-		keel__conn_mark(conn, KEEL__CONN_SO_ERROR);
+	keel__conn_mark(conn, KEEL__CONN_SO_ERROR);
 }
 
 /*

@@ -322,6 +322,55 @@ CASE(record__verdict_waits, "What the kernel says of a record is told behind "
 	}
 }
 
+/* As an application does that pauses until it has sent. */
+CASE(record__sends_while_verdict_waits,
+     "What the kernel says of a record does not keep from sending what goes "
+     "before its turn")
+{
+	for (const struct pipe_row *on = pipe_rows; on->name; on++)
+		for (size_t i = 0; i < 2; i++) {
+			struct keel_tx_info info;
+			struct kernel_pipe kp;
+			struct pipe_end *end = &kp.pipe.server;
+			char text[] = "kept";
+
+			name_of(on->name, "sending", i);
+			start(&kp, on, i ? KERNEL_BOTH : KEEL_RX);
+			end->wants_record = false;
+			REQUIRE_INT(label, 0,
+				    keel_conn_input_record(end->conn, DATA,
+							   text, 4));
+			ATF_REQUIRE(keel_conn_keep_input(end->conn) > 0);
+			kp.server.sk_err = EBADMSG;
+			REQUIRE_INT(label, 0,
+				    keel_conn_op_done(end->conn,
+						      KEEL_OP_RECV_RECORD,
+						      -EBADMSG));
+			pipe_end_ops(end);
+			CHECK_INT(label, 0, kp.server.sk_err);
+			/* Tickets go ahead of the first record. */
+			REQUIRE_INT(label, 0,
+				    keel_conn_tx_info(end->conn, &info));
+			pipe_end_ops(end);
+			REQUIRE_INT(label, 0,
+				    keel_conn_tx_info(end->conn, &info));
+			ATF_CHECK_MSG(info.nr_records > 0,
+				      "%s: no record may "
+				      "be sealed",
+				      label);
+			CHECK_INT(label, 4,
+				  keel_conn_send(end->conn, "more", 4));
+			pipe_end_ops(end);
+			CHECK_INT(label, 0, end->got.len);
+			pipe_run(&kp.pipe);
+			CHECK_INT(label, 4, kp.pipe.client.got.len);
+			CHECK_INT(label, 4, end->got.len);
+			CHECK_INT(label, KEEL_ALERT_BAD_RECORD_MAC,
+				  keel_conn_err(kp.pipe.client.conn)->alert);
+			kernel_pipe_fini(&kp);
+		}
+}
+
 CASE(record__after_the_end, "Rubbish behind the peer's close_notify does not "
 			    "keep us from sending")
 {
@@ -454,6 +503,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, record__bad_while_sending);
 	ATF_TP_ADD_TC(tp, record__bad_and_slow);
 	ATF_TP_ADD_TC(tp, record__verdict_waits);
+	ATF_TP_ADD_TC(tp, record__sends_while_verdict_waits);
 	ATF_TP_ADD_TC(tp, record__after_the_end);
 	ATF_TP_ADD_TC(tp, record__busy);
 	ATF_TP_ADD_TC(tp, record__close_orders);
