@@ -133,16 +133,12 @@ static void set_cork(struct keel_stream *stream, bool is_corked)
 }
 
 /* 0: all is sent, -EAGAIN: more is to be, or what failed. */
-static int splice_part(struct keel_stream *stream)
+static int splice_part(struct keel_stream *stream, struct keel_tx_info *info)
 {
-	struct keel_tx_info info;
-	int err = keel__stream_ready(stream, &info);
-	size_t len;
+	size_t len = next_len(stream, info);
 	ssize_t n;
+	int err;
 
-	if (err)
-		return err;
-	len = next_len(stream, &info);
 	if (!is_cached(stream, len))
 		return -EOPNOTSUPP;
 	if (stream->file_left > KEEL_MAX_PLAINTEXT)
@@ -150,10 +146,10 @@ static int splice_part(struct keel_stream *stream)
 	if (stream->tx && stream->tx->open_len) {
 		err = send_open(stream);
 		if (!err)
-			err = keel__stream_ready(stream, &info);
+			err = keel__stream_ready(stream, info);
 		if (err)
 			return err;
-		len = next_len(stream, &info);
+		len = next_len(stream, info);
 	}
 	n = send_some(stream, len);
 	if (n < 0)
@@ -167,11 +163,17 @@ static int splice_part(struct keel_stream *stream)
 	return stream->file ? -EAGAIN : 0;
 }
 
-int keel__file_splice(struct keel_stream *stream)
+int keel__file_splice(struct keel_stream *stream, struct keel_tx_info *info)
 {
-	int err = splice_part(stream);
+	int err = splice_part(stream, info);
 
 	if (err != -EAGAIN)
 		set_cork(stream, false);
 	return err;
+}
+
+void keel__file_uncork(struct keel_stream *stream)
+{
+	if (!stream->file || stream->closed_tx)
+		set_cork(stream, false);
 }

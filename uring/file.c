@@ -272,7 +272,7 @@ int keel__file_fill(struct keel_stream *stream)
 	if (err)
 		return err;
 	if (may_splice(stream)) {
-		err = keel__file_splice(stream);
+		err = keel__file_splice(stream, &info);
 		if (err != -EOPNOTSUPP)
 			return err;
 	}

@@ -229,6 +229,7 @@ void keel__stream_output(struct keel_stream *stream)
 		if (err && err != -EAGAIN)
 			produce_failed(stream, err);
 	}
+	keel__file_uncork(stream);
 	start_send(stream);
 }
 

@@ -436,8 +436,13 @@ void keel__stream_connect_done(struct keel_loop *loop, void *owner,
  * failed.
  */
 int keel__file_fill(struct keel_stream *stream);
-/* The same by sendfile(2); -EOPNOTSUPP: that would wait for a disk. */
-int keel__file_splice(struct keel_stream *stream);
+/*
+ * The same by sendfile(2), with what keel__stream_ready() said; -EOPNOTSUPP: that
+ * would wait for a disk.
+ */
+int keel__file_splice(struct keel_stream *stream, struct keel_tx_info *info);
+/* Let go what waited for more of a file, if no more is to come. */
+void keel__file_uncork(struct keel_stream *stream);
 void keel__file_prep(struct io_uring_sqe *sqe, void *owner);
 void keel__file_read_done(struct keel_loop *loop, void *owner,
 			  const struct io_uring_cqe *cqe);
