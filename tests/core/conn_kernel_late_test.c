@@ -246,13 +246,6 @@ CASE(late__put_off, "A driver that has to send first is asked again")
 	}
 }
 
-#define LIMIT 16
-
-static void few_records(struct keel_config *config)
-{
-	ATF_REQUIRE_EQ(0, keel_config_set_record_limit(config, LIMIT));
-}
-
 CASE(late__limit, "What waits for the kernel's answer is counted: the keys of "
 		  "TLS 1.2 are not used beyond their limit")
 {
@@ -261,7 +254,7 @@ CASE(late__limit, "What waits for the kernel's answer is counted: the keys of "
 			.row = on,
 			.ends = KERNEL_SERVER,
 			.dirs = KEEL_TX,
-			.tune = few_records,
+			.tune = kernel_few_records,
 		};
 		struct kernel_pipe kp;
 		size_t nr = 0;
@@ -274,14 +267,15 @@ CASE(late__limit, "What waits for the kernel's answer is counted: the keys of "
 		pipe_run(&kp.pipe);
 		REQUIRE_INT(label, KEEL_OP_SETSOCKOPT,
 			    kp.pipe.server.held.type);
-		while (nr < 3 * LIMIT &&
+		while (nr < 3 * KERNEL_FEW_RECORDS &&
 		       keel_conn_send(kp.pipe.server.conn, "x", 1) == 1)
 			nr++;
 		pipe_end_release(&kp.pipe.server);
 		pipe_run(&kp.pipe);
 		CHECK_INT(label, nr, kp.pipe.client.got.len);
-		ATF_CHECK_MSG(kp.server.tx.max_seq <= LIMIT + 1, "%s: %llu",
-			      label, (unsigned long long)kp.server.tx.max_seq);
+		ATF_CHECK_MSG(kp.server.tx.max_seq <= KERNEL_FEW_RECORDS + 1,
+			      "%s: %llu", label,
+			      (unsigned long long)kp.server.tx.max_seq);
 		kernel_pipe_fini(&kp);
 	}
 }

@@ -250,11 +250,31 @@ CASE(rekey__forged_behind_it, "A record that is no good under the new keys "
 	}
 }
 
-#define LIMIT 64
-
-static void few_records(struct keel_config *config)
+/* A server that sends by its kernel, with few records a key. */
+static void start_limited(struct kernel_pipe *kp, const struct pipe_row *on,
+			  bool no_rekey)
 {
-	ATF_REQUIRE_EQ(0, keel_config_set_record_limit(config, LIMIT));
+	const struct kernel_setup setup = {
+		.row = on,
+		.ends = KERNEL_SERVER,
+		.dirs = KEEL_TX,
+		.no_rekey = no_rekey,
+		.tune = kernel_few_records,
+	};
+
+	kernel_pattern(data, sizeof(data));
+	kernel_pipe_open(kp, &setup);
+}
+
+/* Far more than one key is for. */
+static void send_beyond(struct kernel_pipe *kp)
+{
+	for (int n = 0; n < 30; n++)
+		REQUIRE_INT(label, true,
+			    kernel_pipe_send(kp, &kp->pipe.server, data,
+					     sizeof(data)));
+	pipe_run(&kp->pipe);
+	CHECK_INT(label, 30 * sizeof(data), kp->pipe.client.got.len);
 }
 
 CASE(rekey__at_the_limit,
@@ -266,37 +286,25 @@ CASE(rekey__at_the_limit,
 	FOR_ROWS13(on)
 	{
 		for (size_t i = 0; i < KEEL__ARRAY_LEN(lens); i++) {
-			const struct kernel_setup setup = {
-				.row = on,
-				.ends = KERNEL_SERVER,
-				.dirs = KEEL_TX,
-				.tune = few_records,
-			};
 			struct kernel_pipe kp;
 			uint64_t nr;
 
 			name_of(on->name, "limit", i);
-			kernel_pattern(data, sizeof(data));
-			kernel_pipe_open(&kp, &setup);
+			start_limited(&kp, on, false);
 			kp.server.max_record = lens[i];
-			for (int n = 0; n < 30; n++)
-				REQUIRE_INT(
-					label, true,
-					kernel_pipe_send(&kp, &kp.pipe.server,
-							 data, sizeof(data)));
-			pipe_run(&kp.pipe);
-			CHECK_INT(label, 30 * sizeof(data),
-				  kp.pipe.client.got.len);
+			send_beyond(&kp);
 			nr = kp.server.tx.nr_recs;
 			CHECK_INT(label, true, kp.server.tx.nr_gets > 0);
-			ATF_CHECK_MSG(kp.server.tx.nr_sets > nr / LIMIT / 2,
+			ATF_CHECK_MSG(kp.server.tx.nr_sets >
+					      nr / KERNEL_FEW_RECORDS / 2,
 				      "%s: %u for %llu", label,
 				      kp.server.tx.nr_sets,
 				      (unsigned long long)nr);
 			/* What the queue holds is known too late: four records
 			 * of ours, each of which may be four of the kernel. */
 			ATF_CHECK_MSG(kp.server.tx.max_seq <=
-					      LIMIT + 5 * (i ? 4 : 1),
+					      KERNEL_FEW_RECORDS +
+						      5 * (i ? 4 : 1),
 				      "%s: %llu", label,
 				      (unsigned long long)kp.server.tx.max_seq);
 			check_good(&kp);
@@ -313,31 +321,18 @@ CASE(rekey__limit_untold, "A driver that cannot ask the kernel: records of "
 	FOR_ROWS13(on)
 	{
 		for (size_t i = 0; i < KEEL__ARRAY_LEN(lens); i++) {
-			const struct kernel_setup setup = {
-				.row = on,
-				.ends = KERNEL_SERVER,
-				.dirs = KEEL_TX,
-				.tune = few_records,
-			};
 			size_t each = lens[i] ? 16384 / lens[i] + 1 : 1;
 			struct kernel_pipe kp;
 
 			name_of(on->name, "untold", i);
-			kernel_pattern(data, sizeof(data));
-			kernel_pipe_open(&kp, &setup);
+			start_limited(&kp, on, false);
 			kp.server.fail[FAKE_GET_TX] = -EOPNOTSUPP;
 			kp.server.max_send = lens[i];
-			for (int n = 0; n < 30; n++)
-				REQUIRE_INT(
-					label, true,
-					kernel_pipe_send(&kp, &kp.pipe.server,
-							 data, sizeof(data)));
-			pipe_run(&kp.pipe);
-			CHECK_INT(label, 30 * sizeof(data),
-				  kp.pipe.client.got.len);
+			send_beyond(&kp);
 			CHECK_INT(label, 0, kp.server.tx.nr_gets);
 			/* What the queue holds is known too late. */
-			ATF_CHECK_MSG(kp.server.tx.max_seq <= LIMIT + 5 * each,
+			ATF_CHECK_MSG(kp.server.tx.max_seq <=
+					      KERNEL_FEW_RECORDS + 5 * each,
 				      "%s: %llu", label,
 				      (unsigned long long)kp.server.tx.max_seq);
 			check_good(&kp);
@@ -350,19 +345,12 @@ CASE(rekey__limit_in_vain, "Where no new keys can be had sending ends in order "
 			   "at the limit")
 {
 	for (const struct pipe_row *on = pipe_rows; on->name; on++) {
-		const struct kernel_setup setup = {
-			.row = on,
-			.ends = KERNEL_SERVER,
-			.dirs = KEEL_TX,
-			.no_rekey = true,
-			.tune = few_records,
-		};
 		struct keel_tx_info info;
 		struct kernel_pipe kp;
 		size_t nr = 0;
 		ssize_t r;
 
-		kernel_pipe_open(&kp, &setup);
+		start_limited(&kp, on, true);
 		while ((r = keel_conn_send(kp.pipe.server.conn, "x", 1)) == 1) {
 			pipe_run(&kp.pipe);
 			nr++;
@@ -373,7 +361,9 @@ CASE(rekey__limit_in_vain, "Where no new keys can be had sending ends in order "
 		CHECK_INT(on->name, 0, keel_conn_err(kp.pipe.server.conn)->err);
 		pipe_run(&kp.pipe);
 		CHECK_INT(on->name, nr, kp.pipe.client.got.len);
-		CHECK_INT(on->name, true, nr <= LIMIT && nr > LIMIT - 4);
+		CHECK_INT(on->name, true,
+			  nr <= KERNEL_FEW_RECORDS &&
+				  nr > KERNEL_FEW_RECORDS - 4);
 		ATF_CHECK_STREQ("ODE", kp.pipe.client.events + 0);
 		/* The peer's data still comes. */
 		ATF_REQUIRE_EQ(3,

@@ -11,6 +11,7 @@
 #include <keel/stream.h>
 
 #include "tests/interop/message.h"
+#include "tests/support/choices.h"
 #include "tests/support/slower.h"
 
 static const char usage_text[] =
@@ -45,39 +46,13 @@ static const struct {
 	{"1.3", KEEL_TLS1_3},
 };
 
-static const struct {
-	const char *name;
-	const char *suites[LEN_OF(versions)];
-} ciphers[] = {
-	{"AES-128-GCM",
-	 {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"}},
-	{"AES-256-GCM",
-	 {"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"}},
-	{"CHACHA20-POLY1305",
-	 {"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-	  "TLS_CHACHA20_POLY1305_SHA256"}},
-	{"AES-128-CCM",
-	 {"TLS_ECDHE_ECDSA_WITH_AES_128_CCM", "TLS_AES_128_CCM_SHA256"}},
-};
-
-/* A direction is required to be where it is to be. */
-static const struct {
-	const char *name;
-	unsigned int dirs;
-} engines[] = {
-	{"none", 0},
-	{"tx", KEEL_TX},
-	{"rx", KEEL_RX},
-	{"both", KEEL_TX | KEEL_RX},
-};
-
-#define NR_ROWS (LEN_OF(versions) * LEN_OF(ciphers) * LEN_OF(engines))
+#define NR_ROWS (LEN_OF(versions) * NR_CIPHER_CHOICES * NR_ENGINE_CHOICES)
 
 struct row {
 	char name[64];
 	uint16_t version;
 	const char *suite;
-	unsigned int dirs;
+	const struct engine_choice *engines;
 };
 
 static struct {
@@ -128,27 +103,28 @@ static bool in_list(const char *name, const char *list)
 static void make_rows(void)
 {
 	for (size_t i = 0; i < NR_ROWS; i++) {
-		size_t e = i % LEN_OF(engines);
-		size_t c = i / LEN_OF(engines) % LEN_OF(ciphers);
-		size_t v = i / LEN_OF(engines) / LEN_OF(ciphers);
+		size_t e = i % NR_ENGINE_CHOICES;
+		size_t c = i / NR_ENGINE_CHOICES % NR_CIPHER_CHOICES;
+		size_t v = i / NR_ENGINE_CHOICES / NR_CIPHER_CHOICES;
 		struct row *row = &opts.rows[opts.nr_rows];
 
 		if (!in_list(versions[v].name, opts.lists[0]) ||
-		    !in_list(ciphers[c].name, opts.lists[1]) ||
-		    !in_list(engines[e].name, opts.lists[2]))
+		    !in_list(cipher_choices[c].name, opts.lists[1]) ||
+		    !in_list(engine_choices[e].name, opts.lists[2]))
 			continue;
 		snprintf(row->name, sizeof(row->name), "%s %s %s",
-			 versions[v].name, ciphers[c].name, engines[e].name);
+			 versions[v].name, cipher_choices[c].name,
+			 engine_choices[e].name);
 		row->version = versions[v].version;
-		row->suite = ciphers[c].suites[v];
-		row->dirs = engines[e].dirs;
+		row->suite = cipher_choices[c].suites[v];
+		row->engines = &engine_choices[e];
 		opts.nr_rows++;
 	}
 }
 
 static enum keel_offload policy(const struct row *row, enum keel_dir dir)
 {
-	return row->dirs & dir ? KEEL_OFFLOAD_REQUIRE : KEEL_OFFLOAD_OFF;
+	return dir == KEEL_TX ? row->engines->tx : row->engines->rx;
 }
 
 static int set_cert(struct keel_config *config)
@@ -190,8 +166,9 @@ static struct keel_ctx *make_ctx(const struct row *row)
 static const char *wrong_engine(const struct row *row, enum keel_dir dir,
 				const struct keel_dir_info *info)
 {
-	enum keel_engine want =
-		row->dirs & dir ? KEEL_ENGINE_KERNEL : KEEL_ENGINE_USER;
+	enum keel_engine want = policy(row, dir) == KEEL_OFFLOAD_REQUIRE
+					? KEEL_ENGINE_KERNEL
+					: KEEL_ENGINE_USER;
 
 	if (info->engine == want)
 		return NULL;

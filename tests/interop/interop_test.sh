@@ -67,7 +67,7 @@ echo_start()
 	grep '^port' echo.out >ports
 }
 
-# echo_stop: all ROWS were good, and each had NUMBER connections.
+# echo_stop: each row had its connection, and all were good.
 echo_stop()
 {
 	kill -TERM "$pid"

@@ -17,25 +17,11 @@
 /* What no buffer on the way is too small for. */
 #define BURST 8
 
-static const char *const suites[] = {
-	"TLS_AES_128_GCM_SHA256",
-	"TLS_AES_256_GCM_SHA384",
-	"TLS_CHACHA20_POLY1305_SHA256",
-	"TLS_AES_128_CCM_SHA256",
-};
-
-static const struct {
-	const char *name;
-	enum keel_offload tx;
-	enum keel_offload rx;
-} engines[] = {
-	{"none", KEEL_OFFLOAD_OFF, KEEL_OFFLOAD_OFF},
-	{"tx", KEEL_OFFLOAD_REQUIRE, KEEL_OFFLOAD_OFF},
-	{"rx", KEEL_OFFLOAD_OFF, KEEL_OFFLOAD_REQUIRE},
-	{"both", KEEL_OFFLOAD_REQUIRE, KEEL_OFFLOAD_REQUIRE},
-};
-
-enum { ENGINE_NONE, ENGINE_TX, ENGINE_RX, ENGINE_BOTH };
+/* One of TLS 1.3, which is what has KeyUpdates. */
+static const char *suite_of(size_t cipher)
+{
+	return cipher_choices[cipher].suites[1];
+}
 
 static const struct {
 	const char *name;
@@ -57,17 +43,18 @@ static const struct {
 static void plan_of(size_t row, size_t engine, char name[64],
 		    struct plan *ret_plan, struct peer *ret_peer)
 {
-	snprintf(name, 64, "%s, %s", rows[row].name, engines[engine].name);
+	snprintf(name, 64, "%s, %s", rows[row].name,
+		 engine_choices[engine].name);
 	*ret_plan = (struct plan){
 		.name = name,
 		.version = KEEL_TLS1_3,
-		.suite = suites[rows[row].suite],
-		.tx = engines[engine].tx,
-		.rx = engines[engine].rx,
+		.suite = suite_of(rows[row].suite),
+		.tx = engine_choices[engine].tx,
+		.rx = engine_choices[engine].rx,
 	};
 	*ret_peer = (struct peer){
 		.name = name,
-		.suite = suites[rows[row].suite],
+		.suite = suite_of(rows[row].suite),
 		.every = rows[row].every,
 		.asks = rows[row].asks,
 	};
@@ -343,7 +330,8 @@ static void need_no_rekey(void)
  */
 static void check_unasked(const struct plan *plan)
 {
-	struct peer peer = {.name = plan->name, .suite = suites[0], .every = 7};
+	struct peer peer = {
+		.name = plan->name, .suite = suite_of(0), .every = 7};
 	struct server server;
 	size_t len;
 
@@ -396,13 +384,13 @@ static void end_of(size_t i, struct plan *ret_plan, struct peer *ret_peer)
 	*ret_plan = (struct plan){
 		.name = ends[i].name,
 		.version = KEEL_TLS1_3,
-		.suite = suites[0],
-		.tx = engines[ends[i].engine].tx,
-		.rx = engines[ends[i].engine].rx,
+		.suite = suite_of(0),
+		.tx = engine_choices[ends[i].engine].tx,
+		.rx = engine_choices[ends[i].engine].rx,
 	};
 	*ret_peer = (struct peer){
 		.name = ends[i].name,
-		.suite = suites[0],
+		.suite = suite_of(0),
 		.asks = ends[i].asks,
 	};
 }

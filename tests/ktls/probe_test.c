@@ -2,13 +2,13 @@
 /* What is found out about a kernel: pretended ones, and the one that runs. */
 #include "ktls/probe-private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
 #include "ktls/uapi-private.h"
 #include "tests/support/case.h"
 #include "tests/support/check.h"
+#include "tests/support/descriptors.h"
 
 #define NR_TOLD (KEEL__KTLS_NR_FEATURES + 2 * 8 + 2 * 6)
 
@@ -263,18 +263,6 @@ CASE(probe__no_sockets, "Without sockets nothing is known, at any point")
 		CHECK_INT("untouched", 1, facts.features[0]);
 		CHECK_INT("open sockets", 0, fake.nr_open);
 	}
-}
-
-static int nr_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int nr = 0;
-
-	ATF_REQUIRE(dir);
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
-	return nr;
 }
 
 static int note(const struct keel_feature *feature, void *arg)

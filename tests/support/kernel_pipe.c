@@ -68,6 +68,12 @@ void kernel_pipe_fini(struct kernel_pipe *kp)
 	pipe_fini(&kp->pipe);
 }
 
+void kernel_few_records(struct keel_config *config)
+{
+	if (keel_config_set_record_limit(config, KERNEL_FEW_RECORDS))
+		die("no such limit of records");
+}
+
 void kernel_pattern(uint8_t *buf, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

@@ -51,6 +51,10 @@ void kernel_pipe_init(struct kernel_pipe *kp, const struct kernel_setup *setup);
 void kernel_pipe_open(struct kernel_pipe *kp, const struct kernel_setup *setup);
 void kernel_pipe_fini(struct kernel_pipe *kp);
 
+/* A tune: so few records may be sent under one key. */
+#define KERNEL_FEW_RECORDS 64
+void kernel_few_records(struct keel_config *config);
+
 /* Bytes that differ from one place to the next. */
 void kernel_pattern(uint8_t *buf, size_t len);
 

@@ -2,10 +2,10 @@
 /* An application's own ring and direct descriptors: kernel TLS by commands. */
 #include "tests/uring/direct.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 
+#include "tests/support/descriptors.h"
 #include "tests/uring/offload.h"
 #include "uring/uring-private.h"
 
@@ -114,18 +114,6 @@ static void check_end(const char *name, const struct end *end, bool in_kernel)
 	REQUIRE_INT(name, 0, keel_conn_get_info(end->d.conn, &info));
 	CHECK_INT(name, engine, info.tx.engine);
 	CHECK_INT(name, engine, info.rx.engine);
-}
-
-static int nr_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int nr = 0;
-
-	ATF_REQUIRE(dir);
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
-	return nr;
 }
 
 static struct end ends[2]; /* server, client */

@@ -3,6 +3,7 @@
 #ifndef TESTS_URING_OFFLOAD_H
 #define TESTS_URING_OFFLOAD_H
 
+#include "tests/support/choices.h"
 #include "tests/support/offload.h"
 #include "tests/uring/world.h"
 

@@ -11,48 +11,22 @@
 #include "tests/uring/flood.h"
 #include "uring/uring-private.h"
 
-static const struct {
-	const char *name; /* as the probe has it */
-	const char *suites[2];
-} ciphers[] = {
-	{"AES-128-GCM",
-	 {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"}},
-	{"AES-256-GCM",
-	 {"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"}},
-	{"CHACHA20-POLY1305",
-	 {"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-	  "TLS_CHACHA20_POLY1305_SHA256"}},
-	{"AES-128-CCM",
-	 {"TLS_ECDHE_ECDSA_WITH_AES_128_CCM", "TLS_AES_128_CCM_SHA256"}},
-};
-
-static const struct {
-	const char *name;
-	enum keel_offload tx;
-	enum keel_offload rx;
-} engines[] = {
-	{"none", KEEL_OFFLOAD_OFF, KEEL_OFFLOAD_OFF},
-	{"tx", KEEL_OFFLOAD_REQUIRE, KEEL_OFFLOAD_OFF},
-	{"rx", KEEL_OFFLOAD_OFF, KEEL_OFFLOAD_REQUIRE},
-	{"both", KEEL_OFFLOAD_REQUIRE, KEEL_OFFLOAD_REQUIRE},
-};
-
 static const size_t sizes[] = {1, 16384, 16385, 100000};
 
 /* Every cipher in every version, with every choice of engines. */
 static void each_plan(void (*fn)(const struct plan *plan))
 {
-	for (size_t i = 0; i < 2 * LEN_OF(ciphers) * LEN_OF(engines); i++) {
-		size_t c = i / LEN_OF(engines) / 2, is_13 = i % 2;
-		size_t e = i / 2 % LEN_OF(engines);
+	for (size_t i = 0; i < 2 * NR_CIPHER_CHOICES * NR_ENGINE_CHOICES; i++) {
+		size_t c = i / NR_ENGINE_CHOICES / 2, is_13 = i % 2;
+		size_t e = i / 2 % NR_ENGINE_CHOICES;
 		const char *version = is_13 ? "TLSv1.3" : "TLSv1.2";
 		char name[64];
 		struct plan plan = {
 			.name = name,
 			.version = is_13 ? KEEL_TLS1_3 : KEEL_TLS1_2,
-			.suite = ciphers[c].suites[is_13],
-			.tx = engines[e].tx,
-			.rx = engines[e].rx,
+			.suite = cipher_choices[c].suites[is_13],
+			.tx = engine_choices[e].tx,
+			.rx = engine_choices[e].rx,
 		};
 
 		/* That is what all other tests do. */
@@ -60,10 +34,10 @@ static void each_plan(void (*fn)(const struct plan *plan))
 			continue;
 		snprintf(name, sizeof(name), "%s tx", version);
 		/* Every kernel that has TLS at all has these. */
-		ATF_CHECK_MSG(offload_has(ciphers[c].name, name), "%s %s",
-			      ciphers[c].name, name);
+		ATF_CHECK_MSG(offload_has(cipher_choices[c].name, name),
+			      "%s %s", cipher_choices[c].name, name);
 		snprintf(name, sizeof(name), "%s, %s, %s", version,
-			 ciphers[c].name, engines[e].name);
+			 cipher_choices[c].name, engine_choices[e].name);
 		fn(&plan);
 	}
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What is found out about the kernel's io_uring, and said of it. */
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -8,20 +7,9 @@
 
 #include "tests/support/case.h"
 #include "tests/support/check.h"
+#include "tests/support/descriptors.h"
 #include "tests/support/offload.h"
 #include "uring/uring-private.h"
-
-static int nr_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int nr = 0;
-
-	ATF_REQUIRE(dir);
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
-	return nr;
-}
 
 /* What was told, and how often. */
 struct told {
