@@ -359,17 +359,20 @@ static int turn(struct keel_loop *loop)
 
 int keel_loop_run(struct keel_loop *loop)
 {
+	struct keel__quiet quiet;
 	int err = 0;
 
 	if (!loop)
 		return -EINVAL;
 	if (loop->running)
 		return -EDEADLK;
+	keel__quiet_begin(&quiet);
 	loop->running = true;
 	loop->now_ns = clock_now();
 	while (!err && !is_done(loop))
 		err = turn(loop);
 	loop->running = false;
+	keel__quiet_end(&quiet);
 	return err;
 }
 
@@ -400,7 +403,7 @@ static void end_all(struct keel_loop *loop)
 	keel__streams_each(loop, keel__stream_loop_gone);
 }
 
-bool keel__loop_end(struct keel_loop *loop)
+static bool loop_end(struct keel_loop *loop)
 {
 	int err;
 
@@ -423,6 +426,17 @@ bool keel__loop_end(struct keel_loop *loop)
 	while (!keel__link_alone(&loop->slabs))
 		keel__slab_free(slab_of(loop->slabs.next));
 	return true;
+}
+
+bool keel__loop_end(struct keel_loop *loop)
+{
+	struct keel__quiet quiet;
+	bool is_ended;
+
+	keel__quiet_begin(&quiet);
+	is_ended = loop_end(loop);
+	keel__quiet_end(&quiet);
+	return is_ended;
 }
 
 void keel__loop_dispose(struct keel_loop *loop)

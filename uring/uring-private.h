@@ -8,6 +8,7 @@
 #include <liburing.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -255,6 +256,15 @@ int keel__loop_slab(struct keel_loop *loop, size_t data_len,
 void keel__loop_tick_arm(struct keel_loop *loop);
 uint64_t keel__loop_timer(struct keel_loop *loop, struct keel__timer *timer,
 			  uint64_t now_ns);
+
+/* quiet.c */
+struct keel__quiet {
+	sigset_t old;
+	bool was_pending;
+};
+
+void keel__quiet_begin(struct keel__quiet *quiet);
+void keel__quiet_end(const struct keel__quiet *quiet);
 
 /* probe.c */
 

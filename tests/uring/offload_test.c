@@ -331,6 +331,73 @@ CASE(offload__files, "memory and files by turns keep their order, whenever "
 	close(mix_fd);
 }
 
+/* More than any socket takes. */
+#define WHOLE_LEN (64 * 1024 * 1024)
+
+static int whole_fd;
+
+static void whole_open(struct keel_stream *stream,
+		       const struct keel_hs_info *info)
+{
+	(void)info;
+	if (keel_stream_send_file(stream, whole_fd, 0, WHOLE_LEN))
+		abort();
+}
+
+static const struct keel_stream_ops whole_ops = {
+	.on_open = whole_open,
+	.on_data = ignore,
+	.on_close = outcome_note,
+};
+
+static void note_sent(struct server *server, void *arg)
+{
+	struct keel_loop_stats stats = {.sz = sizeof(stats)};
+
+	if (keel_loop_get_stats(server->loop, &stats))
+		abort();
+	*(uint64_t *)arg = stats.tx_bytes;
+}
+
+CASE(offload__file_to_nobody, "a peer that closes and is gone while a file is "
+			      "sent ends its stream, not the process")
+{
+	static const struct plan plan = {
+		.name = "gone",
+		.version = KEEL_TLS1_3,
+		.tx = KEEL_OFFLOAD_REQUIRE,
+		.rx = KEEL_OFFLOAD_OFF,
+	};
+	struct server_opts opts = {.ops = &whole_ops};
+	struct client client = {.rcvbuf = 4096};
+	struct server server;
+	uint64_t before = 0, after = 1;
+
+	offload_need("ulp", "");
+	whole_fd = memfd_create("whole", MFD_CLOEXEC);
+	ATF_REQUIRE(whole_fd >= 0);
+	ATF_REQUIRE_EQ(0, ftruncate(whole_fd, WHOLE_LEN));
+	plan_start(&server, &plan, &opts);
+	plan_open(&client, &server, &plan);
+	/* No more is taken: the rest of the file waits for room. */
+	while (before != after) {
+		before = after;
+		usleep(20000 * (unsigned int)slower());
+		server_call(&server, note_sent, &after);
+	}
+	ATF_CHECK_MSG(after && after < WHOLE_LEN, "%llu bytes went",
+		      (unsigned long long)after);
+	ATF_REQUIRE_EQ(0, keel_conn_close(client.conn));
+	client_send(&client, NULL, 0);
+	shutdown(client.fd, SHUT_WR);
+	keel_conn_free(client.conn);
+	tcp_reset(client.fd);
+	wait_for("end", &outcome.nr_close, 1);
+	CHECK_INT("end", -ECONNRESET, outcome.err);
+	plan_stop(&server);
+	close(whole_fd);
+}
+
 static void flow(struct keel_stream *stream)
 {
 	static const uint8_t buf[100000];
@@ -419,6 +486,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, offload__many_streams);
 	ATF_TP_ADD_TC(tp, offload__auto);
 	ATF_TP_ADD_TC(tp, offload__files);
+	ATF_TP_ADD_TC(tp, offload__file_to_nobody);
 	ATF_TP_ADD_TC(tp, offload__bad_record);
 	return atf_no_error();
 }

@@ -80,6 +80,10 @@ KEEL_API struct keel_loop *keel_loop_free(struct keel_loop *loop);
  * keel_loop_run() - run until stopped and drained
  * @loop: the loop
  *
+ * Meanwhile SIGPIPE is blocked on this thread: the kernel's TLS raises it for a
+ * peer that is gone, without a flag that keeps it from that. Processes that
+ * callbacks start inherit the mask.
+ *
  * Units:     none
  * Ownership: nothing moves
  * Threads:   the loop's
