@@ -14,8 +14,8 @@ build=$(realpath -m "${KEEL_BUILDDIR:-$src/_build}")
 COUNT=${COUNT:-20000}
 make -s -C "$build" bench || exit 1
 
-export KEEL_GUEST_PROGRAMS="taskset nproc $build/tests/bench/idle_conns
-	$build/tests/bench/cpu_ns"
+bench=$build/tests/bench
+export KEEL_GUEST_PROGRAMS="taskset nproc $bench/idle_conns $bench/cpu_ns"
 export KEEL_GUEST_MEMORY=3500
 # shellcheck disable=SC2016 # the guest's dollars
 exec "$src/tests/guest/run" --kernel "${1:-6.12}" --timeout 2400 -- env \
