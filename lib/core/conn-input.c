@@ -40,7 +40,7 @@ static void drop_input(struct keel_conn *conn)
 }
 
 /* The last event's memory is no longer borrowed. */
-static void release(struct keel_conn *conn)
+void keel__conn_release(struct keel_conn *conn)
 {
 	consume_stash(conn);
 	if (conn->hs)
@@ -57,7 +57,7 @@ static bool take_input(struct keel_conn *conn, enum keel_op_type type,
 	if (conn->ops & 1u << type)
 		keel__conn_mark(conn, KEEL__CONN_RECV_AGAIN);
 	conn->ops = (uint16_t)(conn->ops & ~(1u << type));
-	release(conn);
+	keel__conn_release(conn);
 	if (!keel__conn_reads(conn) || keel__conn_has(conn, KEEL__CONN_RX_END))
 		return false;
 	conn->in = buf;
@@ -117,7 +117,7 @@ ssize_t keel_conn_keep_input(struct keel_conn *conn)
 
 	if (!conn)
 		return -EINVAL;
-	release(conn);
+	keel__conn_release(conn);
 	r = keep_header(conn);
 	if (r >= 0)
 		r = keel__buf_append(&conn->stash, conn->in, conn->in_len,
@@ -404,7 +404,7 @@ int keel_conn_next_event(struct keel_conn *conn, struct keel_event *ret_event)
 {
 	if (!conn || !ret_event)
 		return -EINVAL;
-	release(conn);
+	keel__conn_release(conn);
 	if (conn->state == KEEL_CONN_NEW && conn->ctx->role == KEEL_CLIENT)
 		keel__conn_hs_begin(conn);
 	while (!conn->events) {

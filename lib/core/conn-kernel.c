@@ -89,35 +89,49 @@ void keel__conn_kernel_open(struct keel_conn *conn)
 		decide(conn, dir_at(i));
 }
 
+static void set_policy(struct keel_conn *conn, enum keel_dir dir,
+		       enum keel_offload policy)
+{
+	struct keel__conn_dir *d = keel__conn_dir(conn, dir);
+	int err;
+
+	/* A connection that ends moves no more. */
+	if (d->engine == KEEL_ENGINE_KERNEL || conn->state > KEEL_CONN_OPEN)
+		return;
+	d->policy = (uint8_t)policy;
+	if (!keel__conn_has(conn, KEEL__CONN_JUDGED))
+		return;
+	if (d->reason != KEEL_REASON_KEYS &&
+	    !keel__conn_has(conn, KEEL__CONN_NO_ATTACH)) {
+		d->reason = (uint8_t)judge(conn, dir, policy, &err);
+		d->err = (int16_t)err;
+	}
+	d->may = d->reason == KEEL_REASON_NONE;
+	if (!d->may)
+		refused(conn, dir, d->reason, d->err);
+}
+
 int keel_conn_set_offload(struct keel_conn *conn, unsigned int dirs,
 			  enum keel_offload policy)
 {
-	int err;
-
 	if (!conn || !dirs || dirs & ~(unsigned int)(KEEL_TX | KEEL_RX) ||
 	    (unsigned int)policy > KEEL_OFFLOAD_OFF)
 		return -EINVAL;
 	for (size_t i = 0; i < 2; i++) {
-		struct keel__conn_dir *d = &conn->dirs[i];
-
-		/* A connection that ends moves no more. */
-		if (!(dirs & dir_at(i)) || d->engine == KEEL_ENGINE_KERNEL ||
-		    conn->state > KEEL_CONN_OPEN)
-			continue;
-		d->policy = (uint8_t)policy;
-		if (!keel__conn_has(conn, KEEL__CONN_JUDGED))
-			continue;
-		if (d->reason != KEEL_REASON_KEYS &&
-		    !keel__conn_has(conn, KEEL__CONN_NO_ATTACH)) {
-			d->reason =
-				(uint8_t)judge(conn, dir_at(i), policy, &err);
-			d->err = (int16_t)err;
-		}
-		d->may = d->reason == KEEL_REASON_NONE;
-		if (!d->may)
-			refused(conn, dir_at(i), d->reason, d->err);
+		if (dirs & dir_at(i))
+			set_policy(conn, dir_at(i), policy);
 	}
 	return 0;
+}
+
+/* What the kernel has stays there, whatever the new policy is. */
+void keel__conn_kernel_adopt(struct keel_conn *conn)
+{
+	keel__conn_mark(conn, KEEL__CONN_JUDGED);
+	for (size_t i = 0; i < 2; i++) {
+		conn->dirs[i].policy = conn->ctx->offload[i];
+		set_policy(conn, dir_at(i), conn->ctx->offload[i]);
+	}
 }
 
 /* Enough has gone that way for the move to pay. */
@@ -204,15 +218,10 @@ static bool wants_attach(struct keel_conn *conn)
 	       keel__conn_rx_moves(conn);
 }
 
-static bool is_sending(const struct keel_conn *conn)
-{
-	return conn->ops & (1u << KEEL_OP_SEND | 1u << KEEL_OP_SEND_RECORD);
-}
-
 /* All that is sealed by us goes before, tickets too, for they have numbers. */
 static bool wants_tx(struct keel_conn *conn)
 {
-	if (is_sending(conn))
+	if (keel__conn_is_sending(conn))
 		return false;
 	if (keel__conn_has(conn, KEEL__CONN_TX_KEYS))
 		return true;

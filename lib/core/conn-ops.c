@@ -50,7 +50,8 @@ static void next_frame(struct keel_conn *conn, struct keel_op *ret_op)
 /* The kernel is to be told something before more is sent. */
 static bool is_held(const struct keel_conn *conn)
 {
-	return conn->ops & SENDS || conn->sockopt == KEEL__SOCKOPT_TX ||
+	return keel__conn_is_sending(conn) ||
+	       conn->sockopt == KEEL__SOCKOPT_TX ||
 	       conn->sockopt == KEEL__SOCKOPT_ERROR ||
 	       keel__conn_has(conn, KEEL__CONN_TX_KEYS) ||
 	       keel__conn_has(conn, KEEL__CONN_SO_ERROR);

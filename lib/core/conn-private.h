@@ -232,6 +232,12 @@ static inline bool keel__conn_makes_frames(const struct keel_conn *conn)
 	       conn->sockopt == KEEL__SOCKOPT_TX;
 }
 
+/* An operation that sends is out. */
+static inline bool keel__conn_is_sending(const struct keel_conn *conn)
+{
+	return conn->ops & (1u << KEEL_OP_SEND | 1u << KEEL_OP_SEND_RECORD);
+}
+
 /* A record with data pays for one without: see keel__conn_spend(). */
 static inline void keel__conn_earn(struct keel_conn *conn)
 {
@@ -244,6 +250,16 @@ static inline size_t keel__conn_out_len(const struct keel_conn *conn)
 {
 	return (size_t)conn->out.len + conn->fly.len;
 }
+
+/* conn.c */
+
+/* Is there nothing in @opts that this version does not know? NULL is fine. */
+bool keel__conn_opts_known(const struct keel_conn_opts *opts);
+
+/* conn-input.c */
+
+/* The last event's memory is no longer borrowed. */
+void keel__conn_release(struct keel_conn *conn);
 
 /* conn-state.c: the table of states, and the ways to end. */
 
@@ -334,6 +350,9 @@ void keel__conn_kernel_fini(struct keel_conn *conn);
 
 /* The backend's keys are here: say what may become of each direction. */
 void keel__conn_kernel_open(struct keel_conn *conn);
+
+/* The same for one that was open elsewhere: its context is another. */
+void keel__conn_kernel_adopt(struct keel_conn *conn);
 
 /* Why a direction in user space is not in the kernel, as of now. */
 enum keel_reason keel__conn_kernel_reason(const struct keel_conn *conn,

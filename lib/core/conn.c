@@ -33,6 +33,12 @@ static bool has_unknown(const void *opts, size_t sz, size_t known)
 	return false;
 }
 
+bool keel__conn_opts_known(const struct keel_conn_opts *opts)
+{
+	return !opts || (opts->sz >= OPTS_MIN_SZ &&
+			 !has_unknown(opts, opts->sz, sizeof(*opts)));
+}
+
 static bool are_opts_valid(const struct keel_ctx *ctx,
 			   const struct keel_conn_opts *opts)
 {
@@ -41,9 +47,6 @@ static bool are_opts_valid(const struct keel_ctx *ctx,
 
 	if (!opts)
 		return !needs_host;
-	if (opts->sz < OPTS_MIN_SZ ||
-	    has_unknown(opts, opts->sz, sizeof(*opts)))
-		return false;
 	if (!opts->session && opts->session_len)
 		return false;
 	return !needs_host || (opts->host && opts->host[0]);
@@ -86,7 +89,8 @@ int keel_conn_init(struct keel_conn *conn, struct keel_ctx *ctx,
 {
 	int r;
 
-	if (!conn || !ctx || !are_opts_valid(ctx, opts))
+	if (!conn || !ctx || !keel__conn_opts_known(opts) ||
+	    !are_opts_valid(ctx, opts))
 		return -EINVAL;
 	*conn = (struct keel_conn){
 		.ctx = keel_ctx_ref(ctx),
