@@ -152,11 +152,15 @@ static void pass(const char *name, struct pipe_end *end)
 	struct keel_conn_info info = {.sz = sizeof(info)};
 	struct keel_ctx *ctx = keel_ctx_ref(end->conn->ctx);
 	struct keel_blob blob;
+	uint64_t nonce;
 
 	ATF_REQUIRE_EQ(0, keel_conn_get_info(end->conn, &info));
+	nonce = end->conn->tx.explicit_nonce;
 	blob = leave(name, end);
 	REQUIRE_INT(name, 0, arrive(end, ctx, &blob));
 	check_facts(name, &info, end);
+	/* No peer minds one that is used twice: RFC 5288 section 3 does. */
+	CHECK_INT(name, nonce, end->conn->tx.explicit_nonce);
 	keel_blob_fini(&blob);
 	keel_ctx_unref(ctx);
 }
