@@ -14,6 +14,7 @@
  * What is written, integers most significant byte first:
  *
  *   magic, format     u32, u16: another format is refused as such
+ *   extra             u32 length, bytes: the driver's
  *   suite, role       u16, u8
  *   fields            as the table below has them
  *   six secrets       u8 length, bytes: secret, key and iv, each way
@@ -157,20 +158,25 @@ static size_t queue_len(const struct keel_conn *conn)
 static void put_fields(struct keel__writer *w, struct keel_conn *conn)
 {
 	uint32_t flags = conn->flags;
+	uint8_t events = conn->events;
 
 	conn->flags &= LASTING_FLAGS;
+	conn->events &= PLAIN_EVENTS;
 	for (size_t i = 0; i < KEEL__ARRAY_LEN(fields); i++)
 		keel__write_uint(w, field_get(conn, &fields[i]), fields[i].len);
 	conn->flags = flags;
+	conn->events = events;
 }
 
-static void put_conn(struct keel__writer *w, struct keel_conn *conn)
+static void put_conn(struct keel__writer *w, struct keel_conn *conn,
+		     const void *extra, size_t extra_len)
 {
 	const struct keel_buf none = {.data = NULL};
 	const struct keel_buf *msg = conn->hs ? &conn->hs->msg : &none;
 
 	keel__write_uint(w, MAGIC, 4);
 	keel__write_uint(w, FORMAT, 2);
+	keel__write_vector(w, extra, extra_len, 4);
 	keel__write_uint(w, conn->tx.suite->id, 2);
 	keel__write_uint(w, conn->ctx->role, 1);
 	put_fields(w, conn);
@@ -198,17 +204,19 @@ static int judge(const struct keel_conn *conn)
 		return -ESTALE;
 	if (conn->ops || conn->info || conn->in_len ||
 	    keel__conn_has(conn, KEEL__CONN_IN_RECORD) ||
-	    (conn->events & ~PLAIN_EVENTS))
+	    (conn->events & 1u << KEEL_EVENT_OPEN))
 		return -EBUSY;
 	return 0;
 }
 
-int keel_conn_serialize(struct keel_conn *conn, struct keel_blob *ret_blob)
+int keel_conn_serialize(struct keel_conn *conn, const void *extra,
+			size_t extra_len, struct keel_blob *ret_blob)
 {
 	struct keel__writer w = {.err = 0};
 	int r;
 
-	if (!conn || !conn->ctx || !ret_blob)
+	if (!conn || !conn->ctx || !ret_blob || (!extra && extra_len) ||
+	    extra_len > MAX_PART)
 		return -EINVAL;
 	r = judge(conn);
 	if (r < 0)
@@ -216,7 +224,7 @@ int keel_conn_serialize(struct keel_conn *conn, struct keel_blob *ret_blob)
 	keel__conn_release(conn);
 	/* Only the backend's object can make them, and it stays here. */
 	keel__conn_hs_issue(conn);
-	put_conn(&w, conn);
+	put_conn(&w, conn, extra, extra_len);
 	if (w.err) {
 		keel__buf_wipe(&w.buf);
 		return w.err;
@@ -252,6 +260,15 @@ static int check(const struct keel_blob *blob, struct keel__reader *ret_reader)
 		return -EPROTONOSUPPORT;
 	*ret_reader = r;
 	return 0;
+}
+
+const void *keel_blob_extra(const struct keel_blob *blob, size_t *ret_len)
+{
+	struct keel__reader r;
+
+	if (!blob || !ret_len || (!blob->data && blob->len) || check(blob, &r))
+		return NULL;
+	return keel__read_vector(&r, 4, ret_len);
 }
 
 static bool get_secret(struct keel__reader *r, uint8_t *to, size_t len,
@@ -342,8 +359,10 @@ static int get_message(struct keel__reader *r, struct keel_conn *conn)
 static int get_conn(struct keel__reader *r, struct keel_conn *conn)
 {
 	const struct keel_suite *suite;
+	size_t extra_len;
 	int err;
 
+	keel__read_vector(r, 4, &extra_len);
 	suite = keel_suite_by_id((uint16_t)keel__read_uint(r, 2));
 	if (!suite)
 		return -ENOTSUP;

@@ -18,8 +18,8 @@
 #define ROW13 (&pipe_rows[2]) /* of OpenSSL */
 #define CRC_LEN 8
 #define FORMAT_AT 4
-#define SUITE_AT 6
-#define ROLE_AT 8
+#define SUITE_AT (6 + 4 + sizeof("extra"))
+#define ROLE_AT (SUITE_AT + 2)
 
 static uint8_t data[100000];
 
@@ -105,12 +105,20 @@ static bool is_clear(const void *mem, size_t len)
 
 static struct keel_blob leave(const char *name, struct pipe_end *end)
 {
+	static const char extra[] = "extra";
 	struct keel_blob blob = {.data = NULL};
+	const void *got;
+	size_t len;
 
 	quiet(end);
-	REQUIRE_INT(name, 0, keel_conn_serialize(end->conn, &blob));
+	REQUIRE_INT(
+		name, 0,
+		keel_conn_serialize(end->conn, extra, sizeof(extra), &blob));
 	ATF_CHECK_MSG(is_clear(end->conn, keel_conn_size()),
 		      "%s: something is left", name);
+	got = keel_blob_extra(&blob, &len);
+	ATF_REQUIRE(got && len == sizeof(extra));
+	CHECK_MEM(name, extra, got, len);
 	return blob;
 }
 
@@ -464,15 +472,16 @@ CASE(serialize__not_now, "It is refused while something is out, and nothing "
 
 	pipe_init(&pipe, client, server);
 	conn = pipe.server.conn;
-	CHECK_INT("NULL", -EINVAL, keel_conn_serialize(NULL, &blob));
-	CHECK_INT("NULL", -EINVAL, keel_conn_serialize(conn, NULL));
-	CHECK_INT("new", -EAGAIN, keel_conn_serialize(conn, &blob));
+	CHECK_INT("NULL", -EINVAL, keel_conn_serialize(NULL, NULL, 0, &blob));
+	CHECK_INT("NULL", -EINVAL, keel_conn_serialize(conn, NULL, 0, NULL));
+	CHECK_INT("new", -EAGAIN, keel_conn_serialize(conn, NULL, 0, &blob));
 	pipe_run(&pipe);
-	CHECK_INT("a receive", -EBUSY, keel_conn_serialize(conn, &blob));
+	CHECK_INT("a receive", -EBUSY,
+		  keel_conn_serialize(conn, NULL, 0, &blob));
 	quiet(&pipe.server);
 	ATF_REQUIRE_EQ(9, keel_conn_send(conn, data, 9));
 	ATF_REQUIRE_EQ(1, keel_conn_next_op(conn, &op));
-	CHECK_INT("a send", -EBUSY, keel_conn_serialize(conn, &blob));
+	CHECK_INT("a send", -EBUSY, keel_conn_serialize(conn, NULL, 0, &blob));
 	CHECK_INT("a send", -EBUSY, keel_conn_unsend(conn, data, 1));
 	ATF_REQUIRE_EQ(0, keel_conn_op_done(conn, op.type, -EAGAIN));
 	ATF_REQUIRE_EQ(9, keel_conn_send(pipe.client.conn, data, 9));
@@ -480,12 +489,13 @@ CASE(serialize__not_now, "It is refused while something is out, and nothing "
 	bytes_add(&rec, pipe.client.wire.data, pipe.client.wire.len);
 	bytes_drop(&pipe.client.wire, pipe.client.wire.len);
 	ATF_REQUIRE_EQ(0, keel_conn_input(conn, rec.data, rec.len));
-	CHECK_INT("input", -EBUSY, keel_conn_serialize(conn, &blob));
+	CHECK_INT("input", -EBUSY, keel_conn_serialize(conn, NULL, 0, &blob));
 	pipe_end_events(&pipe.server);
 	CHECK_INT("told", 9, pipe.server.got.len);
 	pass("quiet", &pipe.server);
 	ATF_REQUIRE_EQ(0, keel_conn_close(conn));
-	CHECK_INT("closing", -ESTALE, keel_conn_serialize(conn, &blob));
+	CHECK_INT("closing", -ESTALE,
+		  keel_conn_serialize(conn, NULL, 0, &blob));
 	pipe_run(&pipe);
 	CHECK_INT("told", 9, pipe.client.got.len);
 	bytes_fini(&rec);
@@ -510,6 +520,15 @@ static struct keel_blob make_blob(struct keel_ctx **ret_ctx, unsigned int dirs)
 	return blob;
 }
 
+/* All of it is there. */
+static void touch(const void *from, size_t len)
+{
+	const volatile uint8_t *bytes = from;
+
+	for (size_t i = 0; from && i < len; i++)
+		(void)bytes[i];
+}
+
 static int try_blob(struct keel_ctx *ctx, const void *bytes, size_t len,
 		    bool has_socket)
 {
@@ -518,6 +537,7 @@ static int try_blob(struct keel_ctx *ctx, const void *bytes, size_t len,
 	const struct keel_conn_opts opts = {.sz = sizeof(opts),
 					    .has_socket = has_socket};
 	struct keel_conn *conn = malloc(keel_conn_size());
+	struct keel_event ev;
 	struct keel_op op;
 	int r;
 
@@ -525,7 +545,10 @@ static int try_blob(struct keel_ctx *ctx, const void *bytes, size_t len,
 	memcpy(blob.data, bytes, len);
 	r = keel_conn_deserialize(conn, ctx, &opts, &blob);
 	if (!r) {
-		ATF_REQUIRE(keel_conn_next_op(conn, &op) >= 0);
+		while (keel_conn_next_event(conn, &ev) == 1)
+			touch(ev.data, ev.len);
+		if (keel_conn_next_op(conn, &op) == 1)
+			touch(op.data, op.len);
 		keel_conn_fini(conn);
 	} else {
 		ATF_CHECK(!conn->ctx);
@@ -645,7 +668,7 @@ CASE(serialize__no_memory, "Without memory all stays where it was")
 	for (long nr = 0; r == -ENOMEM; nr++) {
 		ATF_REQUIRE(nr < 50);
 		alloc_probe.nr_left = nr;
-		r = keel_conn_serialize(pipe.server.conn, &blob);
+		r = keel_conn_serialize(pipe.server.conn, NULL, 0, &blob);
 		alloc_probe.nr_left = -1;
 	}
 	ATF_REQUIRE_EQ(0, r);

@@ -75,14 +75,16 @@ KEEL_API KEEL_MUST_CHECK int keel_conn_unsend(struct keel_conn *conn,
 
 /**
  * keel_conn_serialize() - a connection as bytes
- * @conn:     the connection; on success as after keel_conn_fini()
- * @ret_blob: the bytes
+ * @conn:      the connection; on success as after keel_conn_fini()
+ * @extra:     bytes of the driver's that go along, for keel_blob_extra()
+ * @extra_len: how many, 16 MiB at most
+ * @ret_blob:  the bytes
  *
  * No operation may be out: a driver answers a receive that it has taken back
  * with -EAGAIN. Input that was given and not used up is kept first, with
  * keel_conn_keep_input(); it goes with the connection, as does what waits to be
  * sent. A server's tickets that were to go with its first data are made now. A
- * client's tickets that come later are not told.
+ * client's tickets that have not been told, or come later, never are.
  *
  * Units:     none
  * Ownership: the caller gives @ret_blob back with keel_blob_fini(); the
@@ -93,14 +95,33 @@ KEEL_API KEEL_MUST_CHECK int keel_conn_unsend(struct keel_conn *conn,
  * Return:    0
  * Errors:    -EINVAL  NULL argument
  *            -EAGAIN  the handshake is not done
- *            -EBUSY   an operation is out, input has not been kept, or an
- *                     event other than KEEL_EVENT_EOF waits to be taken
+ *            -EBUSY   an operation is out, input has not been kept, or
+ *                     KEEL_EVENT_OPEN waits to be taken
  *            -ESTALE  the connection is ending
  *            -ENOMEM  no memory
  * Since:     0.1
  */
 KEEL_API KEEL_MUST_CHECK int keel_conn_serialize(struct keel_conn *conn,
+						 const void *extra,
+						 size_t extra_len,
 						 struct keel_blob *ret_blob);
+
+/**
+ * keel_blob_extra() - the driver's own bytes in a connection
+ * @blob:    from keel_conn_serialize()
+ * @ret_len: how many
+ *
+ * Units:     bytes
+ * Ownership: borrowed from @blob
+ * Threads:   any
+ * Blocking:  never
+ * Return:    the bytes, not aligned; NULL if @blob is damaged or of another
+ *            format, which keel_conn_deserialize() tells
+ * Errors:    none
+ * Since:     0.1
+ */
+KEEL_API const void *keel_blob_extra(const struct keel_blob *blob,
+				     size_t *ret_len);
 
 /**
  * keel_conn_deserialize() - go on with a connection
