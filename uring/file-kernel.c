@@ -174,6 +174,6 @@ int keel__file_splice(struct keel_stream *stream, struct keel_tx_info *info)
 
 void keel__file_uncork(struct keel_stream *stream)
 {
-	if (!stream->file || stream->closed_tx)
+	if (!stream->file || stream->closed_tx || stream->leaving)
 		set_cork(stream, false);
 }

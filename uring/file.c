@@ -56,11 +56,7 @@ static void took(struct keel_stream *stream, size_t len)
 	stream->tx->open_len += (uint32_t)len;
 }
 
-/*
- * Seal the records that are full, behind the connection's own bytes. 0, -EAGAIN
- * when these must go out first, or what failed.
- */
-static int seal_full(struct keel_stream *stream)
+int keel__file_seal(struct keel_stream *stream)
 {
 	struct keel_tx_info info;
 	int err = 0;
@@ -227,7 +223,7 @@ static int fill(struct keel_stream *stream, const struct keel_tx_info *info,
 		return (int)n;
 	took(stream, (size_t)n);
 	if (!stream->file_left || stream->tx->open_len >= info->max_payload)
-		return seal_full(stream);
+		return keel__file_seal(stream);
 	/* A part of a record is no use: wait for the rest of it. */
 	return start_read(stream, info, len - (size_t)n);
 }
@@ -276,7 +272,7 @@ int keel__file_fill(struct keel_stream *stream)
 		if (err != -EOPNOTSUPP)
 			return err;
 	}
-	err = seal_full(stream);
+	err = keel__file_seal(stream);
 	if (err || !stream->file)
 		return err;
 	if (has_record(stream))

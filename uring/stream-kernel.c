@@ -34,7 +34,7 @@ bool keel__stream_is_writable(const struct keel_stream *stream)
 }
 
 /* All that was sealed so far has been taken by the kernel. */
-static bool is_flushed(const struct keel_stream *stream)
+bool keel__stream_is_flushed(const struct keel_stream *stream)
 {
 	return !keel__stream_has_op(stream, KEEL__OP_SEND) &&
 	       !keel__stream_has_op(stream, KEEL__OP_READ) &&
@@ -74,7 +74,7 @@ static void close_gaps(struct keel_stream *stream)
 }
 
 /* Has sending moved? Then the application's bytes go as they are. */
-static void look_at_engines(struct keel_stream *stream)
+void keel__stream_look_at_engines(struct keel_stream *stream)
 {
 	struct keel_conn_info info = {.sz = sizeof(info)};
 	struct keel_loop_stats *stats = &stream->loop->stats;
@@ -110,7 +110,7 @@ bool keel__stream_set_option(struct keel_stream *stream,
 {
 	int err = 0;
 
-	if (op->is_ordered && !is_flushed(stream)) {
+	if (op->is_ordered && !keel__stream_is_flushed(stream)) {
 		answer(stream, op->type, -EAGAIN);
 		return false;
 	}
@@ -118,7 +118,7 @@ bool keel__stream_set_option(struct keel_stream *stream,
 				   (socklen_t)op->len) < 0)
 		err = -errno;
 	answer(stream, op->type, err);
-	look_at_engines(stream);
+	keel__stream_look_at_engines(stream);
 	return true;
 }
 
@@ -187,7 +187,7 @@ bool keel__stream_send_record(struct keel_stream *stream,
 					.cmsg_type = TLS_SET_RECORD_TYPE,
 					.cmsg_len = CMSG_LEN(1)};
 	*CMSG_DATA(&control.head) = op->record_type;
-	if (is_flushed(stream)) {
+	if (keel__stream_is_flushed(stream)) {
 		/* Else the record before it may not be in the socket yet. */
 		if (keel__stream_is_writable(stream))
 			n = sendmsg(stream->fd, &msg,

@@ -304,7 +304,7 @@ static void after_output(struct keel_stream *stream)
 static void call_on_sent(struct keel_stream *stream)
 {
 	if (!stream->sent_due || stream->file || stream->closing ||
-	    stream->aborted || !keel__stream_tx_idle(stream))
+	    stream->leaving || stream->aborted || !keel__stream_tx_idle(stream))
 		return;
 	stream->sent_due = false;
 	if (stream->ops->on_sent)
@@ -330,6 +330,8 @@ static void work(struct keel_stream *stream)
 void keel__stream_service(struct keel_stream *stream)
 {
 	keel__stream_clean(stream);
+	if (stream->leaving && keel__stream_leave(stream))
+		return;
 	if (stream->phase != KEEL__PHASE_GONE && !stream->aborted)
 		work(stream);
 	if (stream->phase != KEEL__PHASE_GONE && stream->aborted)

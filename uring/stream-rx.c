@@ -72,10 +72,12 @@ static void (*const events[])(struct keel_stream *stream,
 	[KEEL_EVENT_FAILED] = on_end,
 };
 
-/* A pause is of data; what comes before data goes on. */
+/* A pause is of data; what comes before data goes on. It is one to leave, too. */
 static bool may_deliver(const struct keel_stream *stream)
 {
-	return !(stream->paused && stream->opened) && !stream->aborted;
+	bool is_paused = stream->paused || stream->leaving;
+
+	return !(is_paused && stream->opened) && !stream->aborted;
 }
 
 /*
@@ -152,7 +154,7 @@ static void input(struct keel_stream *stream, uint8_t *buf, size_t len)
 		keep(stream);
 }
 
-static enum keel_op_type recv_op(const struct keel_stream *stream)
+enum keel_op_type keel__stream_recv_op(const struct keel_stream *stream)
 {
 	return stream->rx_kernel ? KEEL_OP_RECV_RECORD : KEEL_OP_RECV;
 }
@@ -180,7 +182,7 @@ static void recv_ended(struct keel_stream *stream, int res)
 			break;
 		stream->want_recv = false;
 		if (keel_conn_op_done(keel__stream_conn(stream),
-				      recv_op(stream), res))
+				      keel__stream_recv_op(stream), res))
 			keel__stream_end(stream, res, KEEL_ERR_SYS,
 					 "receiving");
 		/* What the kernel says of a record is judged like input. */
@@ -228,7 +230,7 @@ void keel__stream_input_left(struct keel_stream *stream)
 	/* The end of the socket comes behind everything that was in it. */
 	stream->eof = false;
 	stream->want_recv = false;
-	if (keel_conn_op_done(conn, recv_op(stream), 0))
+	if (keel_conn_op_done(conn, keel__stream_recv_op(stream), 0))
 		keel__stream_end(stream, -ECONNABORTED, KEEL_ERR_SYS,
 				 "end of the socket");
 	stream->kept = !tell_events(stream);

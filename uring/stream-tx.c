@@ -241,7 +241,8 @@ static bool is_transient(int res)
 /* A broken pipe is a peer that reset us, seen a moment later. */
 static void send_failed(struct keel_stream *stream, int res)
 {
-	if (is_transient(res) || keel__stream_send_refused(stream, res))
+	if (is_transient(res) || (res == -ECANCELED && stream->leaving) ||
+	    keel__stream_send_refused(stream, res))
 		return;
 	keel__stream_end(stream, res == -EPIPE ? -ECONNRESET : res,
 			 KEEL_ERR_SYS, "send");

@@ -2,6 +2,8 @@
 /* Streams: how they begin and end, and what the application may call. */
 #include "uring/uring-private.h"
 
+#include <keel/serialize.h>
+
 static const struct keel_stream_timeouts default_timeouts = {
 	.handshake_ms = 10000,
 	.idle_ms = 60000,
@@ -37,6 +39,15 @@ static void stream_init(struct keel_stream *stream, struct keel_loop *loop,
 		loop->now_ns + stream->timeouts.handshake_ms * KEEL__NS_PER_MS;
 }
 
+static int conn_init(struct keel_conn *conn,
+		     const struct keel__stream_params *params)
+{
+	if (params->blob)
+		return keel_conn_deserialize(conn, params->ctx, params->conn,
+					     params->blob);
+	return keel_conn_init(conn, params->ctx, params->conn);
+}
+
 int keel__stream_new(struct keel_loop *loop,
 		     const struct keel__stream_params *params,
 		     struct keel_stream **ret_stream)
@@ -55,8 +66,7 @@ int keel__stream_new(struct keel_loop *loop,
 		return -ENOMEM;
 	stream->chunk = chunk;
 	stream_init(stream, loop, params);
-	err = keel_conn_init(keel__stream_conn(stream), params->ctx,
-			     params->conn);
+	err = conn_init(keel__stream_conn(stream), params);
 	if (err) {
 		keel__slab_put(chunk, stream);
 		return err;
@@ -109,7 +119,8 @@ void keel__stream_free(struct keel_stream *stream)
 	keel__stream_release_tx(stream);
 	keel__stream_cool(stream);
 	keel__timer_disarm(&loop->timers, &stream->timer);
-	keel__op_close(loop, stream->fd);
+	if (stream->fd >= 0)
+		keel__op_close(loop, stream->fd);
 	keel_conn_fini(keel__stream_conn(stream));
 	keel__slab_put(stream->chunk, stream);
 	loop->stats.nr_streams--;
@@ -158,7 +169,8 @@ void keel__stream_stop(void *obj, void *arg)
 	if (!stream->opened)
 		keel__stream_end(stream, -ESHUTDOWN, KEEL_ERR_USAGE,
 				 "handshake when the loop was stopped");
-	else if (stream->closing || stream->phase != KEEL__PHASE_IDLE)
+	else if (stream->closing || stream->leaving ||
+		 stream->phase != KEEL__PHASE_IDLE)
 		return;
 	else if (stream->ops->on_drain)
 		stream->ops->on_drain(stream);

@@ -193,9 +193,12 @@ struct keel_stream {
 	bool is_corked : 1; /* more of a file is sure to follow */
 	bool tx_kernel : 1; /* the kernel protects what is sent */
 	bool rx_kernel : 1;
-	bool stop_recv : 1; /* the connection wants no receive under way */
-	bool excused : 1;   /* a send failed for what was received */
-	bool linger : 1;    /* only the peer's acknowledgement is waited for */
+	bool stop_recv : 1;   /* the connection wants no receive under way */
+	bool excused : 1;     /* a send failed for what was received */
+	bool leaving : 1;     /* keel_stream_detach() */
+	bool taken_back : 1;  /* what the ring had for that */
+	bool leave_waits : 1; /* until what was sealed is sent */
+	bool linger : 1; /* only the peer's acknowledgement is waited for */
 };
 
 /* The connection stands behind the stream, the application's bytes behind it. */
@@ -303,6 +306,7 @@ struct keel__stream_params {
 	void *arg;
 	const struct keel_stream_timeouts *timeouts;
 	const struct keel_conn_opts *conn;
+	const struct keel_blob *blob; /* NULL: a new connection */
 	int fd;
 };
 
@@ -433,6 +437,22 @@ void keel__stream_prep_records(struct io_uring_sqe *sqe,
 int keel__stream_opened_record(struct keel_stream *stream, uint8_t *buf,
 			       int res, size_t *ret_len);
 
+/* All that was sealed so far has been taken by the kernel. */
+bool keel__stream_is_flushed(const struct keel_stream *stream);
+/* Has a direction moved? Then the application's bytes go as they are. */
+void keel__stream_look_at_engines(struct keel_stream *stream);
+
+/* What the connection calls a receive of this stream. */
+enum keel_op_type keel__stream_recv_op(const struct keel_stream *stream);
+
+/* handoff.c */
+
+/*
+ * A stream that is leaving gets its turn. True: it waits for the ring, or it is
+ * gone. False: it goes on as usual, for now or for good.
+ */
+bool keel__stream_leave(struct keel_stream *stream);
+
 /* connect.c */
 void keel__stream_connect_done(struct keel_loop *loop, void *owner,
 			       const struct io_uring_cqe *cqe);
@@ -446,6 +466,11 @@ void keel__stream_connect_done(struct keel_loop *loop, void *owner,
  * failed.
  */
 int keel__file_fill(struct keel_stream *stream);
+/*
+ * Seal the records that are full, behind the connection's own bytes. 0, -EAGAIN
+ * when these must go out first, or what failed.
+ */
+int keel__file_seal(struct keel_stream *stream);
 /*
  * The same by sendfile(2), with what keel__stream_ready() said; -EOPNOTSUPP: that
  * would wait for a disk.

@@ -168,6 +168,8 @@ KEEL_API uint64_t keel_loop_now_ns(const struct keel_loop *loop);
  * @tx_offloaded:   streams whose sending moved into the kernel
  * @rx_offloaded:   streams whose receiving did
  * @rekey_cuts:     of these, ended by a KeyUpdate that the kernel cannot follow
+ * @detached:       streams that left for another process or loop
+ * @adopted:        streams that came from one
  */
 struct keel_loop_stats {
 	size_t sz;
@@ -184,6 +186,8 @@ struct keel_loop_stats {
 	uint64_t tx_offloaded;
 	uint64_t rx_offloaded;
 	uint64_t rekey_cuts;
+	uint64_t detached;
+	uint64_t adopted;
 };
 
 /**

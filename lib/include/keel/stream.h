@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <keel/loop.h>
+#include <keel/serialize.h>
 
 KEEL_BEGIN_DECLS
 
@@ -17,6 +18,7 @@ KEEL_BEGIN_DECLS
  */
 struct keel_listener;
 struct keel_stream;
+struct keel_handoff;
 
 /**
  * struct keel_stream_ops - the application's side of a stream
@@ -34,6 +36,10 @@ struct keel_stream;
  *             keel_stream_close()
  * @on_drain:  optional. The loop is stopping: finish and close. Default:
  *             keel_stream_close()
+ * @on_detach: for keel_stream_detach(). The stream leaves: @handoff, borrowed for
+ *             the call, is all there is of it, and this the last callback. Its
+ *             descriptor is the application's. NULL: it could not, for its end
+ *             has begun or memory has run out, and goes on here
  * @on_close:  optional. The stream is gone; @err is its error, with err 0
  *             after an orderly end. The last callback of a stream that had
  *             on_accept
@@ -50,6 +56,8 @@ struct keel_stream_ops {
 	void (*on_drain)(struct keel_stream *stream);
 	void (*on_close)(struct keel_stream *stream,
 			 const struct keel_err *err);
+	void (*on_detach)(struct keel_stream *stream,
+			  const struct keel_handoff *handoff);
 };
 
 /**
@@ -431,6 +439,103 @@ KEEL_API struct keel_conn *keel_stream_conn(struct keel_stream *stream);
 KEEL_API KEEL_MUST_CHECK int
 keel_stream_get_peer(const struct keel_stream *stream,
 		     struct sockaddr_storage *ret_addr);
+
+/**
+ * struct keel_handoff - an open stream between two loops
+ * @sz:          size of this struct as the caller knows it
+ * @fd:          its socket
+ * @conn:        its connection, input not told yet and output not sent: secret
+ * @file_fd:     the file that is being sent, the application's; or -1
+ * @file_offset: where that goes on
+ * @file_len:    what is left of it; 0 for none
+ *
+ * What the application has of its own about the stream is for it to pass on.
+ */
+struct keel_handoff {
+	size_t sz;
+	int fd;
+	struct keel_blob conn;
+	int file_fd;
+	off_t file_offset;
+	uint64_t file_len;
+};
+
+/**
+ * keel_stream_detach() - have an open stream leave its loop
+ * @stream: the stream; its ops have on_detach
+ *
+ * Where to is the application's business: another loop, or a process that gets
+ * the descriptor and the bytes over a Unix socket (SCM_RIGHTS, unix(7)). Nothing
+ * is said to the peer, and nothing is lost: what was given to the stream and not
+ * sent, and what came and was not told, goes along. From this call on there is
+ * no on_data and no on_sent.
+ *
+ * on_detach follows, from the loop; or on_close, if it ends before. It waits for
+ * a part of a file that is being read, and where the stream is about to change
+ * keys until what it had sealed is sent.
+ *
+ * Units:     none
+ * Ownership: nothing moves yet
+ * Threads:   the loop's
+ * Blocking:  never
+ * Return:    0
+ * Errors:    -EINVAL  NULL argument, no on_detach
+ *            -EAGAIN  the handshake is not done
+ *            -ESTALE  closing, or at its end
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int keel_stream_detach(struct keel_stream *stream);
+
+/**
+ * struct keel_adopt_opts - what a stream that left another loop needs
+ * @sz:       size of this struct as the caller knows it; the rest zero
+ * @handoff:  what on_detach had; in another process the descriptors are those
+ *            that came there
+ * @ctx:      a context of the same role, see keel_conn_deserialize()
+ * @ops:      the application; neither on_accept nor on_open is called
+ * @arg:      for keel_stream_arg()
+ * @data_len: bytes for keel_stream_data()
+ * @timeouts: of the stream; the idle time begins anew
+ */
+struct keel_adopt_opts {
+	size_t sz;
+	const struct keel_handoff *handoff;
+	struct keel_ctx *ctx;
+	const struct keel_stream_ops *ops;
+	void *arg;
+	size_t data_len;
+	struct keel_stream_timeouts timeouts;
+};
+
+/**
+ * keel_stream_adopt() - go on with a stream that left another loop
+ * @loop:       the loop
+ * @opts:       what is needed; copied
+ * @ret_stream: the stream, open. on_data follows with what had not been told,
+ *              and on_sent once everything it brought along has been sent
+ *
+ * A handoff is good once: where the socket is another, or something has been
+ * sent on it since, it is refused.
+ *
+ * Units:     none
+ * Ownership: the loop owns the stream and the socket; opts->handoff stays the
+ *            caller's, as does its socket where this fails: another try, here
+ *            or where it came from, goes on as well
+ * Threads:   the loop's
+ * Blocking:  as keel_conn_deserialize()
+ * Return:    0
+ * Errors:    -EINVAL     NULL argument, no on_data, another role
+ *            -ENOTSOCK   the descriptor is no socket
+ *            -ESTALE     not this connection's socket, or not any more
+ *            -EUSERS     the loop's limit of streams is reached
+ *            -ESHUTDOWN  the loop is stopping
+ *            -ENOMEM     no memory
+ *            other       what keel_conn_deserialize() returned
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int
+keel_stream_adopt(struct keel_loop *loop, const struct keel_adopt_opts *opts,
+		  struct keel_stream **ret_stream);
 
 KEEL_END_DECLS
 
