@@ -2,6 +2,7 @@
 /* Listeners: accepting, and not accepting for a while. */
 #include "uring/uring-private.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -201,7 +202,7 @@ void keel__listener_accept_done(struct keel_loop *loop, void *owner,
 	}
 	if (cqe->res < 0)
 		accept_failed(listener, cqe->res);
-	else if (listener->closed || listener->stopped)
+	else if (listener->stopped)
 		keel__op_close(loop, cqe->res);
 	else if (!has_room)
 		too_many(loop, cqe->res);
@@ -281,6 +282,29 @@ static int open_socket(const struct keel_listener_opts *opts, int *ret_fd)
 	return 0;
 }
 
+/* What the one who opened it may have set otherwise. */
+static int take_socket(const struct keel_listener_opts *opts, int *ret_fd)
+{
+	int type = 0, listens = 0;
+	int on = 1;
+	socklen_t len = sizeof(int);
+	int flags = fcntl(opts->fd, F_GETFL);
+
+	if (flags < 0 ||
+	    getsockopt(opts->fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    getsockopt(opts->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) <
+		    0 ||
+	    type != SOCK_STREAM || !listens ||
+	    setsockopt(opts->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+		return -EINVAL;
+	/* The ring would not wait on one that does not block. */
+	if (flags & O_NONBLOCK &&
+	    fcntl(opts->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return -errno;
+	*ret_fd = opts->fd;
+	return 0;
+}
+
 static int listener_init(struct keel_listener *listener,
 			 const struct keel_listener_opts *opts)
 {
@@ -290,7 +314,8 @@ static int listener_init(struct keel_listener *listener,
 	if (!err)
 		err = keel__loop_reserve(loop);
 	if (!err)
-		err = open_socket(opts, &listener->fd);
+		err = opts->has_fd ? take_socket(opts, &listener->fd)
+				   : open_socket(opts, &listener->fd);
 	if (err)
 		return err;
 	listener->ctx = keel_ctx_ref(opts->ctx);
@@ -317,8 +342,9 @@ int keel_listener_new(struct keel_loop *loop,
 	int err;
 
 	if (!loop || !opts || !ret_listener ||
-	    keel__opts_copy(&o, sizeof(o), opts, opts->sz) || !o.addr ||
-	    !o.ops || !o.ops->on_data || !is_server(o.ctx))
+	    keel__opts_copy(&o, sizeof(o), opts, opts->sz) ||
+	    (!o.addr && !o.has_fd) || !o.ops || !o.ops->on_data ||
+	    !is_server(o.ctx))
 		return -EINVAL;
 	if (loop->stopping)
 		return -ESHUTDOWN;

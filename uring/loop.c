@@ -231,7 +231,7 @@ static void take_stop(struct keel_loop *loop)
 		return;
 	loop->stopping = true;
 	keel__listeners_stop(loop);
-	keel__streams_each(loop, keel__stream_stop);
+	keel__streams_each(loop, keel__stream_stop, NULL);
 }
 
 static void check_drain(struct keel_loop *loop)
@@ -239,7 +239,7 @@ static void check_drain(struct keel_loop *loop)
 	if (!loop->stopping || loop->now_ns < loop->drain_ns)
 		return;
 	loop->drain_ns = KEEL__NEVER;
-	keel__streams_each(loop, keel__stream_drain_over);
+	keel__streams_each(loop, keel__stream_drain_over, NULL);
 }
 
 static void take_wake(struct keel_loop *loop)
@@ -400,7 +400,7 @@ static void end_all(struct keel_loop *loop)
 	keel__posts_run(loop);
 	loop->freeing = true;
 	keel__listeners_stop(loop);
-	keel__streams_each(loop, keel__stream_loop_gone);
+	keel__streams_each(loop, keel__stream_loop_gone, NULL);
 }
 
 static bool loop_end(struct keel_loop *loop)

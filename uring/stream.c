@@ -151,14 +151,40 @@ void keel__stream_end(struct keel_stream *stream, int err,
 }
 
 void keel__streams_each(struct keel_loop *loop,
-			void (*fn)(void *obj, void *arg))
+			void (*fn)(void *obj, void *arg), void *arg)
 {
 	struct keel__link *link;
 
 	for (link = loop->slabs.next; link != &loop->slabs; link = link->next)
 		keel__slab_each(
 			keel__container_of(link, struct keel__slab, link), fn,
-			loop);
+			arg);
+}
+
+struct each {
+	void (*fn)(struct keel_stream *stream, void *arg);
+	void *arg;
+};
+
+static void call_each(void *obj, void *arg)
+{
+	struct keel_stream *stream = obj;
+	const struct each *each = arg;
+
+	if (stream->phase != KEEL__PHASE_GONE)
+		each->fn(stream, each->arg);
+}
+
+int keel_loop_each_stream(struct keel_loop *loop,
+			  void (*fn)(struct keel_stream *stream, void *arg),
+			  void *arg)
+{
+	struct each each = {.fn = fn, .arg = arg};
+
+	if (!loop || !fn)
+		return -EINVAL;
+	keel__streams_each(loop, call_each, &each);
+	return 0;
 }
 
 void keel__stream_stop(void *obj, void *arg)

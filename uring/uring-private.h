@@ -325,7 +325,7 @@ void keel__stream_dirty(struct keel_stream *stream);
 void keel__stream_end(struct keel_stream *stream, int err,
 		      enum keel_err_origin origin, const char *site);
 void keel__streams_each(struct keel_loop *loop,
-			void (*fn)(void *obj, void *arg));
+			void (*fn)(void *obj, void *arg), void *arg);
 /* For keel__streams_each(): the loop stops, its time is over, it is freed. */
 void keel__stream_stop(void *obj, void *arg);
 void keel__stream_drain_over(void *obj, void *arg);

@@ -238,12 +238,17 @@ static void ferry_stop(const char *name)
 	CHECK_INT(name, 0, atomic_load(&ferry.nr_refused));
 }
 
-static void call_detach(struct server *server, void *arg)
+static void detach_it(struct keel_stream *stream, void *arg)
 {
 	bool *ret_done = arg;
 
-	*ret_done = atomic_load(&ferry.at) == server - ferry.servers &&
-		    !keel_stream_detach(ferry.stream);
+	*ret_done = !keel_stream_detach(stream);
+}
+
+static void call_detach(struct server *server, void *arg)
+{
+	if (atomic_load(&ferry.at) == server - ferry.servers)
+		keel_loop_each_stream(server->loop, detach_it, arg);
 }
 
 /* Have it leave, wherever it is; it may be on its way. */

@@ -68,6 +68,64 @@ CASE(loop__newer_options, "a longer struct is fine when its rest is zero")
 	CHECK_INT("one", -EINVAL, keel_loop_new(&opts.opts, &loop));
 }
 
+/* A socket of 127.0.0.1, and its address. */
+static int open_tcp(struct sockaddr_in *ret_addr)
+{
+	socklen_t len = sizeof(*ret_addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	*ret_addr = (struct sockaddr_in){.sin_family = AF_INET};
+	ret_addr->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ATF_REQUIRE(fd >= 0);
+	ATF_REQUIRE_EQ(0, bind(fd, (struct sockaddr *)ret_addr, len));
+	ATF_REQUIRE_EQ(0, getsockname(fd, (struct sockaddr *)ret_addr, &len));
+	return fd;
+}
+
+static void call_given(struct server *server, void *arg)
+{
+	struct keel_listener_opts *lo = arg;
+	struct keel_listener *listener;
+
+	lo->arg =
+		keel_listener_new(server->loop, lo, &listener) ? server : NULL;
+}
+
+CASE(loop__given_socket, "a socket that listens already is accepted from")
+{
+	struct server_opts opts = {.row = &world_rows[0],
+				   .ops = &echo_ops,
+				   .data_len = sizeof(struct echo)};
+	struct keel_listener_opts lo = {
+		.sz = sizeof(lo),
+		.ctx = world_ctx(&world_rows[0], KEEL_SERVER),
+		.ops = &echo_ops,
+		.data_len = sizeof(struct echo),
+		.has_fd = true,
+	};
+	struct client client = {.fd = -1};
+	struct sockaddr_in addr;
+	struct server server;
+	char buf[4];
+
+	server_start(&server, &opts);
+	lo.fd = -1;
+	server_call(&server, call_given, &lo);
+	ATF_CHECK_MSG(lo.arg, "no descriptor");
+	lo.fd = open_tcp(&addr);
+	server_call(&server, call_given, &lo);
+	ATF_CHECK_MSG(lo.arg, "it does not listen");
+	ATF_REQUIRE_EQ(0, listen(lo.fd, 5));
+	server_call(&server, call_given, &lo);
+	ATF_CHECK_MSG(!lo.arg, "it listens, and does not block");
+	memcpy(&server.addr, &addr, sizeof(addr));
+	client_open(&client, &server);
+	client_send(&client, "abcd", 4);
+	CHECK_INT("echo", 4, client_recv(&client, buf, 4));
+	CHECK_INT("end", 0, client_finish(&client));
+	server_stop(&server, 1000);
+}
+
 CASE(loop__arguments, "what makes no sense is refused")
 {
 	const struct world_row *row = &world_rows[0];
@@ -587,6 +645,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, loop__options);
 	ATF_TP_ADD_TC(tp, loop__newer_options);
 	ATF_TP_ADD_TC(tp, loop__arguments);
+	ATF_TP_ADD_TC(tp, loop__given_socket);
 	ATF_TP_ADD_TC(tp, loop__port_taken);
 	ATF_TP_ADD_TC(tp, loop__post);
 	ATF_TP_ADD_TC(tp, loop__post_before_free);

@@ -84,7 +84,7 @@ struct keel_stream_timeouts {
 /**
  * struct keel_listener_opts - what a listener needs
  * @sz:         size of this struct as the caller knows it; the rest zero
- * @addr:       address to bind; port 0 for any
+ * @addr:       address to bind; port 0 for any. NULL with @has_fd
  * @addr_len:   bytes
  * @ctx:        a server's context
  * @ops:        the application; must outlive the listener and its streams
@@ -96,6 +96,9 @@ struct keel_stream_timeouts {
  *              one ends; 0 for the loop's limit
  * @backlog:    0 for the kernel's own limit, net.core.somaxconn
  * @reuse_port: several loops bind the same port (SO_REUSEPORT)
+ * @has_fd:     @fd is a socket that listens already, of an earlier process or a
+ *              service manager's; the listener owns it from then on
+ * @fd:         that socket
  */
 struct keel_listener_opts {
 	size_t sz;
@@ -109,6 +112,8 @@ struct keel_listener_opts {
 	unsigned int max_streams;
 	unsigned int backlog;
 	bool reuse_port;
+	bool has_fd;
+	int fd;
 };
 
 /**
@@ -122,7 +127,8 @@ struct keel_listener_opts {
  * Threads:   the loop's
  * Blocking:  never
  * Return:    0
- * Errors:    -EINVAL      NULL argument, no on_data, not a server's context
+ * Errors:    -EINVAL      NULL argument, no on_data, not a server's context, a
+ *                         descriptor that does not listen for TCP
  *            -EADDRINUSE  the port is taken
  *            -EACCES      the port needs privileges
  *            -ENOMEM      no memory
@@ -171,6 +177,8 @@ keel_listener_set_ctx(struct keel_listener *listener, struct keel_ctx *ctx);
 /**
  * keel_listener_close() - stop accepting; streams go on
  * @listener: NULL is fine; not valid afterwards
+ *
+ * A connection that the kernel has accepted by then still becomes a stream.
  *
  * Units:     none
  * Ownership: takes @listener
@@ -439,6 +447,26 @@ KEEL_API struct keel_conn *keel_stream_conn(struct keel_stream *stream);
 KEEL_API KEEL_MUST_CHECK int
 keel_stream_get_peer(const struct keel_stream *stream,
 		     struct sockaddr_storage *ret_addr);
+
+/**
+ * keel_loop_each_stream() - call a function for every stream of a loop
+ * @loop: the loop
+ * @fn:   gets each stream, in no order; it may close, abort or detach that or
+ *        another one, and may not make one
+ * @arg:  for @fn
+ *
+ * Units:     none
+ * Ownership: the stream is borrowed for the call
+ * Threads:   the loop's
+ * Blocking:  as @fn
+ * Return:    0
+ * Errors:    -EINVAL  NULL loop or function
+ * Since:     0.1
+ */
+KEEL_API int
+keel_loop_each_stream(struct keel_loop *loop,
+		      void (*fn)(struct keel_stream *stream, void *arg),
+		      void *arg);
 
 /**
  * struct keel_handoff - an open stream between two loops
