@@ -2,9 +2,11 @@
 /* keel serve: the address to listen on. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -111,6 +113,63 @@ int keel__serve_resolve(const char *text, struct sockaddr_storage *ret_addr,
 		return KEEL_EXIT_FAILURE;
 	}
 	return 0;
+}
+
+/* 0, or a negative errno with what was tried in @ret_what. */
+static int open_one(const struct keel_serve *serve, const char **ret_what)
+{
+	int fd = socket(serve->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+	int err;
+
+	*ret_what = "socket";
+	if (fd < 0)
+		return -errno;
+	*ret_what = "listen";
+	if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
+	    (serve->opts.nr_workers == 1 ||
+	     !setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on))) &&
+	    !bind(fd, (const struct sockaddr *)&serve->addr, serve->addr_len) &&
+	    !listen(fd, INT_MAX))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+/* With port 0 the first socket gets one, and the others share it. */
+static int open_next(struct keel_serve *serve, const char **ret_what)
+{
+	socklen_t len = sizeof(serve->addr);
+	int fd = open_one(serve, ret_what);
+
+	if (fd < 0)
+		return fd;
+	serve->listen_fds[serve->nr_listen_fds++] = fd;
+	if (serve->nr_listen_fds == 1 &&
+	    getsockname(fd, (struct sockaddr *)&serve->addr, &len))
+		return -errno;
+	return 0;
+}
+
+int keel__serve_open_sockets(struct keel_serve *serve)
+{
+	unsigned int nr = serve->opts.nr_workers;
+	const char *what = "listen";
+	int err = 0;
+
+	serve->listen_fds = calloc(nr, sizeof(serve->listen_fds[0]));
+	if (!serve->listen_fds)
+		err = -ENOMEM;
+	while (!err && serve->nr_listen_fds < nr)
+		err = open_next(serve, &what);
+	if (!err)
+		return 0;
+	keel__tool_error("cannot %s on %s: %s; %s", what, serve->opts.listen,
+			 strerror(-err),
+			 err == -EMFILE ? "raise RLIMIT_NOFILE (ulimit -n)"
+					: probe_remedy(err));
+	return KEEL_EXIT_FAILURE;
 }
 
 static void host_text(const struct sockaddr_storage *addr, char *buf,

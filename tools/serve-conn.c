@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/give-private.h"
 #include "tools/serve-private.h"
 
 /*
@@ -61,6 +62,7 @@ static int partial_new(struct keel_serve_conn *conn,
 		return -ENOMEM;
 	conn->partial = partial;
 	partial->req = *req;
+	partial->fed = len;
 	/* Bytes of a body are not kept; a head is not longer than this. */
 	if (len > KEEL_HTTP_MAX_HEAD)
 		len = KEEL_HTTP_MAX_HEAD;
@@ -87,17 +89,56 @@ static size_t partial_feed(struct keel_stream *stream,
 {
 	struct keel_http_request *req = &partial->req;
 	size_t before = partial->len;
+	size_t used;
 
-	if (req->head_done)
-		return keel__http_request_feed(req, partial->buf, data, len);
+	if (req->head_done) {
+		used = keel__http_request_feed(req, partial->buf, data, len);
+		partial->fed += used;
+		return used;
+	}
 	if (len > KEEL_HTTP_MAX_HEAD + 1 - before)
 		len = KEEL_HTTP_MAX_HEAD + 1 - before;
 	if (partial_add(partial, data, len)) {
 		fail(stream, -ENOMEM, "request");
 		return len;
 	}
-	return keel__http_request_feed(req, partial->buf, partial->buf + before,
+	used = keel__http_request_feed(req, partial->buf, partial->buf + before,
 				       len);
+	partial->fed += used;
+	return used;
+}
+
+/* What it says in a body does not matter, only how long it is. */
+int keel__serve_replay(struct keel_serve_conn *conn, const void *head,
+		       size_t len, uint64_t fed)
+{
+	static const char zeroes[4096];
+	struct keel_http_request req;
+	struct keel_serve_partial *partial;
+
+	if (!len || len > KEEL_HTTP_MAX_HEAD + 1 || fed < len ||
+	    fed - len > KEEL_HTTP_MAX_BODY + KEEL_HTTP_MAX_HEAD)
+		return -EPROTO;
+	keel__http_request_init(&req);
+	keel__http_request_feed(&req, head, head, len);
+	if (req.status || req.complete)
+		return -EPROTO;
+	if (partial_new(conn, &req, head, len))
+		return -ENOMEM;
+	partial = conn->partial;
+	while (partial->fed < fed) {
+		size_t left = (size_t)(fed - partial->fed);
+
+		if (left > sizeof(zeroes))
+			left = sizeof(zeroes);
+		keel__http_request_feed(&partial->req, partial->buf, zeroes,
+					left);
+		if (partial->req.status || partial->req.complete ||
+		    !partial->req.head_done)
+			return -EPROTO;
+		partial->fed += left;
+	}
+	return 0;
 }
 
 static size_t read_on(struct keel_stream *stream, const char *data, size_t len)
@@ -178,6 +219,16 @@ static void rest_keep(struct keel_stream *stream, const char *data, size_t len)
 	conn->rest = rest;
 }
 
+static void on_open(struct keel_stream *stream, const struct keel_hs_info *info)
+{
+	struct keel_serve_worker *worker = keel_stream_arg(stream);
+
+	(void)info;
+	/* Accepted when the others left: it follows them. */
+	if (worker->leaving)
+		keel__give(stream);
+}
+
 static void on_data(struct keel_stream *stream, void *data, size_t len)
 {
 	struct keel_serve_conn *conn = keel_stream_data(stream);
@@ -252,6 +303,14 @@ static void on_drain(struct keel_stream *stream)
 	end_if_due(stream);
 }
 
+void keel__serve_conn_fini(struct keel_serve_conn *conn)
+{
+	keel__serve_transfer_free(conn);
+	partial_free(conn);
+	free(conn->rest);
+	conn->rest = NULL;
+}
+
 static void on_close(struct keel_stream *stream, const struct keel_err *err)
 {
 	struct keel_serve_conn *conn = keel_stream_data(stream);
@@ -259,15 +318,15 @@ static void on_close(struct keel_stream *stream, const struct keel_err *err)
 	(void)err;
 	conn->ending = true;
 	keel__serve_send_abort(stream);
-	partial_free(conn);
-	free(conn->rest);
-	conn->rest = NULL;
+	keel__serve_conn_fini(conn);
 }
 
 const struct keel_stream_ops keel__serve_ops = {
+	.on_open = on_open,
 	.on_data = on_data,
 	.on_sent = on_sent,
 	.on_eof = on_eof,
 	.on_drain = on_drain,
 	.on_close = on_close,
+	.on_detach = keel__give_parcel,
 };

@@ -38,6 +38,9 @@ const char keel__serve_usage[] =
 	"  --idle-timeout S         seconds without data (default 60)\n"
 	"  --handshake-timeout S    seconds for a handshake (default 10)\n"
 	"  --access-log FILE        Common Log Format; SIGUSR1 opens it anew\n"
+	"  --upgrade-socket PATH    take over from the server there, connections "
+	"too, and\n"
+	"                           let the next one; SIGUSR2 starts one\n"
 	"  --backend NAME           TLS library, see 'keel backends'\n"
 	"  --offload POLICY         let the kernel protect records: auto, "
 	"require or\n"
@@ -58,6 +61,7 @@ enum option_id {
 	OPT_KEY,
 	OPT_BACKEND,
 	OPT_ACCESS_LOG,
+	OPT_UPGRADE_SOCKET,
 	OPT_OFFLOAD,
 	OPT_OFFLOAD_AFTER,
 	OPT_TLS,
@@ -75,6 +79,7 @@ static const struct option options[] = {
 	{"key", required_argument, NULL, OPT_KEY},
 	{"backend", required_argument, NULL, OPT_BACKEND},
 	{"access-log", required_argument, NULL, OPT_ACCESS_LOG},
+	{"upgrade-socket", required_argument, NULL, OPT_UPGRADE_SOCKET},
 	{"offload", required_argument, NULL, OPT_OFFLOAD},
 	{"offload-after", required_argument, NULL, OPT_OFFLOAD_AFTER},
 	{"tls", required_argument, NULL, OPT_TLS},
@@ -98,6 +103,7 @@ static const struct {
 	{OPT_KEY, offsetof(struct keel_serve_opts, key)},
 	{OPT_BACKEND, offsetof(struct keel_serve_opts, backend)},
 	{OPT_ACCESS_LOG, offsetof(struct keel_serve_opts, access_log)},
+	{OPT_UPGRADE_SOCKET, offsetof(struct keel_serve_opts, upgrade_socket)},
 };
 
 static const struct {

@@ -36,6 +36,7 @@ struct keel_serve_opts {
 	const char *key;
 	const char *backend;
 	const char *access_log;
+	const char *upgrade_socket;
 	enum keel_offload tx_offload;
 	enum keel_offload rx_offload;
 	unsigned int offload_after; /* KiB */
@@ -57,13 +58,18 @@ struct keel_serve_opts {
  * @root:       the served directory
  * @log_fd:     the access log, -1 for none
  * @event_fd:   written to by each worker that ends
- * @addr:       where it listens, with the real port once the first worker runs
+ * @addr:       where it listens, with the real port
+ * @listen_fds: sockets that listen there: one a worker, or those of the server
+ *              before
+ * @nr_listen_fds: their number
  * @ctx_lock:   guards @ctx
  * @ctx:        for connections to come
  * @nr_workers: their number
  * @workers:    one a loop
  * @logged_at:  second of the last event told, see on_log()
  * @failed:     what ended the start of a worker, NULL if nothing did
+ * @giver:      passes connections on to the next server, NULL for none
+ * @taker:      has them from the server before, NULL for none
  */
 struct keel_serve {
 	struct keel_serve_opts opts;
@@ -72,19 +78,28 @@ struct keel_serve {
 	int event_fd;
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
+	int *listen_fds;
+	unsigned int nr_listen_fds;
 	pthread_mutex_t ctx_lock;
 	struct keel_ctx *ctx;
 	unsigned int nr_workers;
 	struct keel_serve_worker *workers;
 	atomic_long logged_at;
 	const char *failed;
+	struct keel_giver *giver;
+	struct keel_taker *taker;
 };
 
 /**
  * struct keel_serve_worker - what the connections of one loop share
  * @serve:    the server
  * @loop:     its loop
- * @listener: its listener
+ * @idx:      its number
+ * @listeners: its listeners
+ * @nr_listeners: their number; 0 once it accepts no more
+ * @leaving:  its connections go to another process
+ * @nr_streams: of them left, as of the last count
+ * @nr_counts: times they were counted
  * @log:      its writer of the access log, NULL for none
  * @cache:    small files it has read lately
  * @listings: directories it has listed
@@ -97,7 +112,12 @@ struct keel_serve {
 struct keel_serve_worker {
 	struct keel_serve *serve;
 	struct keel_loop *loop;
-	struct keel_listener *listener;
+	unsigned int idx;
+	struct keel_listener **listeners;
+	unsigned int nr_listeners;
+	bool leaving;
+	atomic_uint nr_streams;
+	atomic_uint nr_counts;
 	struct keel_accesslog *log;
 	struct keel_cache *cache;
 	struct keel_listings listings;
@@ -114,12 +134,14 @@ struct keel_serve_worker {
  * @buf: its head, as far as it came; KEEL_HTTP_MAX_HEAD + 1 bytes at most
  * @len: bytes there
  * @max: bytes allocated
+ * @fed: bytes of the request so far, those of a body too
  */
 struct keel_serve_partial {
 	struct keel_http_request req;
 	char *buf;
 	size_t len;
 	size_t max;
+	uint64_t fed;
 };
 
 /**
@@ -189,6 +211,28 @@ struct keel_serve_conn {
 
 extern const struct keel_stream_ops keel__serve_ops;
 
+/* How long its connections may take. */
+struct keel_stream_timeouts
+keel__serve_timeouts(const struct keel_serve *serve);
+
+/* Free what a connection has of its own. */
+void keel__serve_conn_fini(struct keel_serve_conn *conn);
+
+/*
+ * A request of which a part came to another process: @head, and as much as makes
+ * @fed of a body. 0 or a negative errno.
+ */
+int keel__serve_replay(struct keel_serve_conn *conn, const void *head,
+		       size_t len, uint64_t fed);
+
+/* The server's worker that runs on @loop. */
+struct keel_serve_worker *keel__serve_worker_of(struct keel_serve *serve,
+						const struct keel_loop *loop);
+
+/* Listen, and no more, on a worker's thread. 0 or a negative errno. */
+int keel__serve_listen(struct keel_serve_worker *worker);
+void keel__serve_unlisten(struct keel_serve_worker *worker);
+
 /* Answers a request that is complete or has met an error. */
 void keel__serve_respond(struct keel_stream *stream,
 			 const struct keel_http_request *req);
@@ -240,6 +284,9 @@ void keel__serve_send_interim(struct keel_stream *stream, const char *text,
  */
 bool keel__serve_send_more(struct keel_stream *stream);
 
+/* Frees conn->transfer, without a word in the log. */
+void keel__serve_transfer_free(struct keel_serve_conn *conn);
+
 /* Drops conn->transfer when its connection is gone. */
 void keel__serve_send_abort(struct keel_stream *stream);
 
@@ -250,6 +297,9 @@ int keel__serve_parse(int argc, char **argv, struct keel_serve_opts *ret_opts);
 /* "127.0.0.1:80" or "[::1]:80". 0, or an exit code after a message. */
 int keel__serve_resolve(const char *text, struct sockaddr_storage *ret_addr,
 			socklen_t *ret_len);
+
+/* Sockets that listen there, one a worker. 0, or an exit code after a message. */
+int keel__serve_open_sockets(struct keel_serve *serve);
 
 /* The address in a URL: "127.0.0.1:80" or "[::1]:80". */
 void keel__serve_addr_text(const struct sockaddr_storage *addr, char *buf,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* keel serve: the workers, and the signals that steer them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,7 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/give-private.h"
 #include "tools/serve-private.h"
+#include "tools/take-private.h"
 #include "tools/tool-private.h"
 
 /* The share of --max-conns of one worker; 0 for no limit. */
@@ -23,31 +26,78 @@ static unsigned int max_streams(const struct keel_serve *serve,
 	return share + (idx < left ? 1 : 0);
 }
 
-static int listen_on(struct keel_serve_worker *worker, unsigned int idx)
+struct keel_stream_timeouts keel__serve_timeouts(const struct keel_serve *serve)
+{
+	return (struct keel_stream_timeouts){
+		.handshake_ms = serve->opts.handshake_s * 1000,
+		.idle_ms = serve->opts.idle_s * 1000,
+	};
+}
+
+/*
+ * There may be more sockets than workers, when the server before had more, and
+ * fewer: every worker has some and every socket one.
+ */
+static unsigned int nr_sockets(const struct keel_serve_worker *worker)
+{
+	const struct keel_serve *serve = worker->serve;
+	unsigned int nr = serve->nr_listen_fds / serve->nr_workers;
+
+	nr += worker->idx < serve->nr_listen_fds % serve->nr_workers;
+	return nr ? nr : 1;
+}
+
+static int listen_at(struct keel_serve_worker *worker, unsigned int nr)
 {
 	struct keel_serve *serve = worker->serve;
+	unsigned int idx =
+		(worker->idx + nr * serve->nr_workers) % serve->nr_listen_fds;
 	struct keel_listener_opts opts = {
 		.sz = sizeof(opts),
-		.addr = (const struct sockaddr *)&serve->addr,
-		.addr_len = serve->addr_len,
 		.ctx = serve->ctx,
 		.ops = &keel__serve_ops,
 		.arg = worker,
 		.data_len = sizeof(struct keel_serve_conn),
-		.timeouts =
-			{
-				.handshake_ms = serve->opts.handshake_s * 1000,
-				.idle_ms = serve->opts.idle_s * 1000,
-			},
-		.max_streams = max_streams(serve, idx),
-		.reuse_port = serve->nr_workers > 1,
+		.timeouts = keel__serve_timeouts(serve),
+		.max_streams = max_streams(serve, worker->idx),
+		.has_fd = true,
+		/* Ours stays, for a server to come. */
+		.fd = fcntl(serve->listen_fds[idx], F_DUPFD_CLOEXEC, 0),
 	};
-	int err = keel_listener_new(worker->loop, &opts, &worker->listener);
+	int err = opts.fd < 0 ? -errno : 0;
 
-	/* With port 0 the first worker gets one, and the others share it. */
-	if (!err && idx == 0)
-		err = keel_listener_get_addr(worker->listener, &serve->addr);
+	if (!err)
+		err = keel_listener_new(worker->loop, &opts,
+					&worker->listeners[nr]);
+	if (err && opts.fd >= 0)
+		close(opts.fd);
 	return err;
+}
+
+int keel__serve_listen(struct keel_serve_worker *worker)
+{
+	struct keel_serve *serve = worker->serve;
+	unsigned int nr = nr_sockets(worker);
+	int err = 0;
+
+	if (!worker->listeners)
+		worker->listeners = calloc(nr, sizeof(worker->listeners[0]));
+	if (!worker->listeners)
+		return -ENOMEM;
+	pthread_mutex_lock(&serve->ctx_lock);
+	while (!err && worker->nr_listeners < nr) {
+		err = listen_at(worker, worker->nr_listeners);
+		if (!err)
+			worker->nr_listeners++;
+	}
+	pthread_mutex_unlock(&serve->ctx_lock);
+	return err;
+}
+
+void keel__serve_unlisten(struct keel_serve_worker *worker)
+{
+	while (worker->nr_listeners)
+		keel_listener_close(worker->listeners[--worker->nr_listeners]);
 }
 
 static int worker_setup(struct keel_loop *loop, unsigned int idx, void *arg)
@@ -58,6 +108,7 @@ static int worker_setup(struct keel_loop *loop, unsigned int idx, void *arg)
 
 	worker->serve = serve;
 	worker->loop = loop;
+	worker->idx = idx;
 	serve->failed = "file cache";
 	err = keel__cache_new(&worker->cache);
 	if (!err && serve->log_fd >= 0) {
@@ -66,7 +117,7 @@ static int worker_setup(struct keel_loop *loop, unsigned int idx, void *arg)
 	}
 	if (!err) {
 		serve->failed = "listen";
-		err = listen_on(worker, idx);
+		err = keel__serve_listen(worker);
 	}
 	if (!err) {
 		serve->failed = NULL;
@@ -90,14 +141,14 @@ static void worker_teardown(struct keel_loop *loop, unsigned int idx, void *arg)
 			(unsigned long long)keel__accesslog_lost(worker->log));
 	worker->log = keel__accesslog_free(worker->log);
 	/* What is still posted to the loop runs before it is gone. */
-	worker->listener = NULL;
+	worker->nr_listeners = 0;
 	/* The main thread counts the workers that ended. */
 	if (write(serve->event_fd, &one, sizeof(one)) != sizeof(one))
 		abort();
 }
 
-static struct keel_serve_worker *worker_of(struct keel_serve *serve,
-					   const struct keel_loop *loop)
+struct keel_serve_worker *keel__serve_worker_of(struct keel_serve *serve,
+						const struct keel_loop *loop)
 {
 	for (unsigned int i = 0; i < serve->nr_workers; i++)
 		if (serve->workers[i].loop == loop)
@@ -107,7 +158,7 @@ static struct keel_serve_worker *worker_of(struct keel_serve *serve,
 
 static void post_flush(struct keel_loop *loop, void *arg)
 {
-	struct keel_serve_worker *worker = worker_of(arg, loop);
+	struct keel_serve_worker *worker = keel__serve_worker_of(arg, loop);
 
 	if (worker && worker->log)
 		keel__accesslog_flush(worker->log);
@@ -116,13 +167,13 @@ static void post_flush(struct keel_loop *loop, void *arg)
 static void post_ctx(struct keel_loop *loop, void *arg)
 {
 	struct keel_serve *serve = arg;
-	struct keel_serve_worker *worker = worker_of(serve, loop);
+	struct keel_serve_worker *worker = keel__serve_worker_of(serve, loop);
 
 	pthread_mutex_lock(&serve->ctx_lock);
 	/* A loop that stops has closed its listener. */
-	if (worker && worker->listener &&
-	    keel_listener_set_ctx(worker->listener, serve->ctx))
-		keel__tool_error("a worker kept its old certificate");
+	for (unsigned int i = 0; worker && i < worker->nr_listeners; i++)
+		if (keel_listener_set_ctx(worker->listeners[i], serve->ctx))
+			keel__tool_error("a worker kept its old certificate");
 	pthread_mutex_unlock(&serve->ctx_lock);
 }
 
@@ -215,6 +266,13 @@ static void take_signal(struct control *control)
 	case SIGUSR1:
 		reopen_log(control->serve, control->group);
 		break;
+	case SIGUSR2:
+		if (control->serve->giver)
+			keel__giver_exec(control->serve->giver);
+		else
+			keel__tool_error("SIGUSR2: nothing happens without "
+					 "--upgrade-socket PATH");
+		break;
 	default:
 		stop(control);
 	}
@@ -228,27 +286,55 @@ static void take_ended(struct control *control)
 		control->nr_ended += nr;
 }
 
+enum {
+	FD_SIGNAL,
+	FD_ENDED,
+	FD_TAKER,
+	FD_GIVER,
+	NR_FDS = FD_GIVER + KEEL_GIVER_NR_FDS,
+};
+
+/* Until something is to be done. */
+static bool wait_for(struct control *control, struct pollfd fds[NR_FDS])
+{
+	struct keel_serve *serve = control->serve;
+	int ms = serve->log_fd >= 0 ? 1000 : -1;
+	int giver_ms = -1;
+
+	for (size_t i = 0; i < NR_FDS; i++)
+		fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+	fds[FD_SIGNAL].fd = control->signal_fd;
+	fds[FD_ENDED].fd = serve->event_fd;
+	if (serve->taker)
+		fds[FD_TAKER].fd = keel__taker_fd(serve->taker);
+	if (serve->giver && !control->nr_stops)
+		giver_ms = keel__giver_poll(serve->giver, fds + FD_GIVER);
+	if (giver_ms >= 0)
+		ms = giver_ms;
+	return poll(fds, NR_FDS, ms) >= 0;
+}
+
 /* Returns when every worker has ended. */
 static int supervise(struct control *control)
 {
-	struct pollfd fds[] = {
-		{.fd = control->signal_fd, .events = POLLIN},
-		{.fd = control->serve->event_fd, .events = POLLIN},
-	};
-	bool logs = control->serve->log_fd >= 0;
+	struct keel_serve *serve = control->serve;
+	struct pollfd fds[NR_FDS];
 	int code = 0;
 
-	while (control->nr_ended < control->serve->nr_workers) {
-		int nr = poll(fds, 2, logs ? 1000 : -1);
-
-		if (nr < 0)
+	while (control->nr_ended < serve->nr_workers) {
+		if (!wait_for(control, fds))
 			continue;
-		if (logs)
-			flush_logs(control->serve, control->group);
-		if (fds[0].revents)
+		if (serve->log_fd >= 0)
+			flush_logs(serve, control->group);
+		if (fds[FD_SIGNAL].revents)
 			take_signal(control);
-		if (fds[1].revents)
+		if (fds[FD_ENDED].revents)
 			take_ended(control);
+		if (fds[FD_TAKER].revents)
+			keel__taker_work(serve->taker);
+		if (serve->giver && !control->nr_stops &&
+		    keel__giver_work(serve->giver, fds + FD_GIVER))
+			stop(control);
 		if (control->nr_ended && !control->nr_stops) {
 			keel__tool_error("a worker has ended by itself; "
 					 "stopping");
@@ -269,6 +355,7 @@ static int open_signals(int *ret_fd)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
 		return -EINVAL;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -333,6 +420,16 @@ static void on_log(const struct keel_log_event *event, void *arg)
 	keel__tool_error("%s: %s", event->event, text);
 }
 
+static void start_taking(struct keel_taker *taker)
+{
+	int err = keel__taker_start(taker);
+
+	/* It goes on by itself then; both accept. */
+	if (err)
+		keel__tool_error("upgrade: the server before does not hear: %s",
+				 strerror(-err));
+}
+
 static int run_group(struct keel_serve *serve, int signal_fd)
 {
 	struct keel_group_opts opts = {
@@ -351,7 +448,11 @@ static int run_group(struct keel_serve *serve, int signal_fd)
 
 	if (err)
 		return start_failed(serve, err);
+	if (serve->giver)
+		keel__giver_start(serve->giver, control.group);
 	keel__serve_print_start(serve);
+	if (serve->taker)
+		start_taking(serve->taker);
 	code = supervise(&control);
 	keel_group_free(control.group);
 	return code;
@@ -369,8 +470,10 @@ int keel__serve_run(struct keel_serve *serve)
 	if (err || !serve->workers || serve->event_fd < 0)
 		keel__tool_error("cannot start: %s",
 				 strerror(err ? -err : errno));
-	else
+	else if (!serve->opts.upgrade_socket ||
+		 !keel__giver_new(serve, &serve->giver))
 		code = run_group(serve, signal_fd);
+	serve->giver = keel__giver_free(serve->giver);
 	if (signal_fd >= 0)
 		close(signal_fd);
 	if (serve->event_fd >= 0)

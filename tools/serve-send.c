@@ -32,7 +32,7 @@ static size_t log_begin(struct keel_stream *stream,
 				     line);
 }
 
-static void transfer_free(struct keel_serve_conn *conn)
+void keel__serve_transfer_free(struct keel_serve_conn *conn)
 {
 	struct keel_serve_transfer *transfer = conn->transfer;
 
@@ -195,7 +195,7 @@ bool keel__serve_send_more(struct keel_stream *stream)
 	if (res <= 0)
 		return false;
 	log_transfer(stream, conn->transfer->body_len);
-	transfer_free(conn);
+	keel__serve_transfer_free(conn);
 	if (conn->last)
 		end(stream);
 	return true;
@@ -217,7 +217,7 @@ void keel__serve_send_abort(struct keel_stream *stream)
 			sent = conn->transfer->body_len;
 		log_transfer(stream, sent);
 	}
-	transfer_free(conn);
+	keel__serve_transfer_free(conn);
 }
 
 void keel__serve_send_interim(struct keel_stream *stream, const char *text,

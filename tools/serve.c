@@ -11,6 +11,7 @@
 
 #include "tools/files-private.h"
 #include "tools/serve-private.h"
+#include "tools/take-private.h"
 #include "tools/tool-private.h"
 
 static int open_root(struct keel_serve *serve)
@@ -77,9 +78,14 @@ static int open_all(struct keel_serve *serve)
 {
 	int code = open_root(serve);
 
-	if (!code)
+	if (!code && serve->opts.upgrade_socket)
+		code = keel__taker_new(serve);
+	/* Else the sockets are there, and the port is taken. */
+	if (!code && !serve->taker)
 		code = keel__serve_resolve(serve->opts.listen, &serve->addr,
 					   &serve->addr_len);
+	if (!code && !serve->taker)
+		code = keel__serve_open_sockets(serve);
 	if (!code && keel__serve_ctx(serve, &serve->ctx))
 		code = KEEL_EXIT_FAILURE;
 	if (!code)
@@ -89,6 +95,7 @@ static int open_all(struct keel_serve *serve)
 
 static void worker_fini(struct keel_serve_worker *worker)
 {
+	free(worker->listeners);
 	keel__cache_free(worker->cache);
 	keel__listings_fini(&worker->listings);
 }
@@ -102,6 +109,10 @@ static void close_all(struct keel_serve *serve)
 		close(serve->log_fd);
 	for (unsigned int i = 0; serve->workers && i < serve->nr_workers; i++)
 		worker_fini(&serve->workers[i]);
+	for (unsigned int i = 0; i < serve->nr_listen_fds; i++)
+		close(serve->listen_fds[i]);
+	free(serve->listen_fds);
+	keel__taker_free(serve->taker);
 	free(serve->workers);
 	pthread_mutex_destroy(&serve->ctx_lock);
 }
