@@ -4,39 +4,6 @@
 
 . "$KEEL_SRCDIR/tests/tools/serve-lib.sh"
 
-# A command in front of keel.
-as_user=
-
-# refused CODE PATTERN ARG...: one line on stderr, nothing on stdout.
-refused()
-{
-	code=$1
-	pattern=$2
-	shift 2
-	# shellcheck disable=SC2086
-	$as_user timeout "$(longer 20)" "$KEEL" "$@" >out 2>err
-	got=$?
-	test "$got" -eq "$code" ||
-		atf_fail "keel $*: exit code $got, not $code: $(cat err)"
-	test "$(wc -l <err)" -eq 1 ||
-		atf_fail "keel $*: not one line: $(cat err)"
-	grep -qE "^keel: .*$pattern" err ||
-		atf_fail "keel $*: '$(cat err)' has no '$pattern'"
-	test ! -s out || atf_fail "keel $*: printed $(cat out)"
-}
-
-# printed PATTERN ARG...: on stdout, and all is well.
-printed()
-{
-	pattern=$1
-	shift
-	timeout "$(longer 20)" "$KEEL" "$@" >out 2>err ||
-		atf_fail "keel $*: exit code $?: $(cat err)"
-	grep -qE -e "$pattern" out ||
-		atf_fail "keel $*: no '$pattern' in $(cat out)"
-	test ! -s err || atf_fail "keel $*: said $(cat err)"
-}
-
 case_new keel__explains_itself "Help and version are printed, exit code 0" sh
 keel__explains_itself_body()
 {

@@ -163,3 +163,36 @@ make_file()
 {
 	head -c "$2" /dev/urandom >"$1"
 }
+
+# A command in front of keel.
+as_user=
+
+# refused CODE PATTERN ARG...: one line on stderr, nothing on stdout.
+refused()
+{
+	code=$1
+	pattern=$2
+	shift 2
+	# shellcheck disable=SC2086
+	$as_user timeout "$(longer 20)" "$KEEL" "$@" >out 2>err
+	got=$?
+	test "$got" -eq "$code" ||
+		atf_fail "keel $*: exit code $got, not $code: $(cat err)"
+	test "$(wc -l <err)" -eq 1 ||
+		atf_fail "keel $*: not one line: $(cat err)"
+	grep -qE "^keel: .*$pattern" err ||
+		atf_fail "keel $*: '$(cat err)' has no '$pattern'"
+	test ! -s out || atf_fail "keel $*: printed $(cat out)"
+}
+
+# printed PATTERN ARG...: on stdout, and all is well.
+printed()
+{
+	pattern=$1
+	shift
+	timeout "$(longer 20)" "$KEEL" "$@" >out 2>err ||
+		atf_fail "keel $*: exit code $?: $(cat err)"
+	grep -qE -e "$pattern" out ||
+		atf_fail "keel $*: no '$pattern' in $(cat out)"
+	test ! -s err || atf_fail "keel $*: said $(cat err)"
+}
