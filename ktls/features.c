@@ -38,25 +38,28 @@ static const struct {
 			     "is a part of one",
 			     -EOPNOTSUPP,
 			     "this kernel reports parts of records as "
-			     "readable"},
+			     "readable; newer ones do not"},
 	[KEEL__KTLS_EOR] = {"eor", "MSG_EOR ends a record", -EOPNOTSUPP,
-			    "this kernel refuses the flag"},
-	[KEEL__KTLS_MAX_PAYLOAD] = {"max-payload",
-				    "the size of records can be limited "
-				    "(record_size_limit, RFC 8449)",
-				    -ENOPROTOOPT,
-				    "this kernel lacks "
-				    "TLS_TX_MAX_PAYLOAD_LEN"},
-	[KEEL__KTLS_ZEROCOPY] = {"zerocopy",
-				 "sendfile(2) of immutable files without a "
-				 "copy, on network cards that protect records",
-				 -ENOPROTOOPT,
-				 "this kernel lacks TLS_TX_ZEROCOPY_RO"},
-	[KEEL__KTLS_NO_PAD] = {"no-pad",
-			       "records without padding are opened in place "
-			       "(keel never asks for it: CVE-2026-74611)",
-			       -ENOPROTOOPT,
-			       "this kernel lacks TLS_RX_EXPECT_NO_PAD"},
+			    "this kernel refuses the flag; newer ones take it"},
+	[KEEL__KTLS_MAX_PAYLOAD] =
+		{"max-payload",
+		 "the size of records can be limited "
+		 "(record_size_limit, RFC 8449)",
+		 -ENOPROTOOPT,
+		 "this kernel lacks "
+		 "TLS_TX_MAX_PAYLOAD_LEN; newer ones have it"},
+	[KEEL__KTLS_ZEROCOPY] =
+		{"zerocopy",
+		 "sendfile(2) of immutable files without a "
+		 "copy, on network cards that protect records",
+		 -ENOPROTOOPT,
+		 "this kernel lacks TLS_TX_ZEROCOPY_RO; newer ones have it"},
+	[KEEL__KTLS_NO_PAD] =
+		{"no-pad",
+		 "records without padding are opened in place "
+		 "(keel never asks for it: CVE-2026-74611)",
+		 -ENOPROTOOPT,
+		 "this kernel lacks TLS_RX_EXPECT_NO_PAD; newer ones have it"},
 };
 
 static const char *const use_names[KEEL__KTLS_NR_USES] = {
@@ -72,12 +75,12 @@ static const char *why_of(int err)
 	case 0:
 		return "";
 	case ENOENT:
-		return "the kernel has no such algorithm: its module may be "
-		       "missing";
+		return "the kernel has no such algorithm: its module is "
+		       "missing, or its part of CONFIG_CRYPTO is";
 	case EINVAL:
 	case EOPNOTSUPP:
 	case ENOPROTOOPT:
-		return "this kernel's TLS does not know it";
+		return "this kernel's TLS does not know it; a newer one may";
 	case EPERM:
 	case EACCES:
 		return "a security policy forbids it to this process";

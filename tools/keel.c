@@ -17,7 +17,7 @@ static const struct keel_tool tools[] = {
 	 .usage = keel__backends_usage,
 	 .main = backends_main},
 	{.name = "probe",
-	 .help = "say what this kernel can do for TLS",
+	 .help = "say what this machine can do for TLS",
 	 .usage = keel__probe_usage,
 	 .main = probe_main},
 };

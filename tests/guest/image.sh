@@ -8,9 +8,9 @@ image_suite=trixie
 
 # What keel's programs and tests use, and the peers they are set against. The
 # programs are those built here: their libraries have the same names there.
-image_packages=(bash busybox-static kmod kyua atf-sh curl openssl gnutls-bin
-	wrk nghttp2-client nginx-light libatf-c-1 libhttp-parser2.9 liburing2
-	libnl-3-200 libnl-genl-3-200 libnl-route-3-200 strace)
+image_packages=(bash busybox-static kmod kyua atf-sh curl openssl gnutls-bin jq
+	wrk nghttp2-client nginx-light libatf-c-1 libhttp-parser2.9 libjson-c5
+	liburing2 libnl-3-200 libnl-genl-3-200 libnl-route-3-200 strace)
 read -ra more_packages <<<"${KEEL_GUEST_PACKAGES-}"
 image_packages+=("${more_packages[@]}")
 

@@ -12,7 +12,7 @@ guest_programs=(bash dash busybox kmod kyua atf-sh openssl curl gnutls-cli wrk
 	ls mkdir mktemp mkfifo chmod chown touch cmp diff head tail wc tr cut
 	sort uniq seq dd od truncate sha256sum md5sum readlink realpath date
 	sleep tee test printf echo id du dirname basename setpriv split
-	gnutls-serv)
+	gnutls-serv jq)
 read -ra more_programs <<<"${KEEL_GUEST_PROGRAMS-}"
 guest_programs+=("${more_programs[@]}")
 guest_files=(/usr/libexec/atf-check /usr/share/atf /usr/share/kyua/store

@@ -1,0 +1,170 @@
+#! /usr/bin/env atf-sh
+# SPDX-License-Identifier: MIT
+# keel probe: what it says of a machine, to people and to programs.
+
+. "$KEEL_SRCDIR/tests/tools/serve-lib.sh"
+
+# fail TEXT: a result is one line.
+fail()
+{
+	atf_fail "$(echo "$*" | tr '\n' ' ')"
+}
+
+# probe ARG...: ./out, ./err and code; the machine decides on 0 or 3.
+probe()
+{
+	code=0
+	# shellcheck disable=SC2086
+	$as_user timeout "$(longer 20)" "$KEEL" probe "$@" >out 2>err || code=$?
+	case $code in
+	0 | 3) ;;
+	*) fail "keel probe $*: exit code $code: $(cat err)" ;;
+	esac
+	test ! -s err || fail "keel probe $* said $(cat err)"
+}
+
+# json FILTER: a value of ./out.
+json()
+{
+	jq -r "$1" out || fail "$1: $(cat out)"
+}
+
+# is VALUE FILTER
+is()
+{
+	test "$(json "$2")" = "$1" || fail "$2 is '$(json "$2")', not '$1'"
+}
+
+# misfits FILE: lines that say what does not fit the schema.
+misfits()
+{
+	jq -r --slurpfile schema "$KEEL_SRCDIR/tests/tools/probe.schema.json" \
+		-f "$KEEL_SRCDIR/tests/tools/schema.jq" "$1" 2>&1
+}
+
+# The document ./out is as the schema says.
+fits()
+{
+	test -z "$(misfits out)" || fail "$(misfits out)"
+}
+
+# Who built keel may have had no libnl.
+need_netlink()
+{
+	probe --json
+	case $(json .nics.why) in
+	*"without libnl"*) atf_skip "$(json .nics.why)" ;;
+	esac
+}
+
+case_new probe__json_fits_its_schema \
+	"The keys that programs rely on are there, and no others" jq
+probe__json_fits_its_schema_body()
+{
+	probe --json
+	fits
+	is "$(uname -r)" .kernel.release
+	is "$(test $code -eq 0 && echo true || echo false)" .offload
+	is "$(json .offload)" .features.ulp.works
+	is true '[.features[] | .works == (.why == null)] | all'
+	is true '[.ciphers[] | .works == (.why == null)] | all'
+	is true '[.system[] | (.verdict == "no") == (.why != null)] | all'
+	is 28 '.ciphers | length'
+}
+
+# not_fitting PATTERN FILTER: a document changed so is found out.
+not_fitting()
+{
+	jq "$2" out >changed || fail "jq $2"
+	misfits changed | grep -qE "$1" ||
+		fail "$2: '$1' is not in '$(misfits changed)'"
+}
+
+case_new probe__schema_is_held "The checker of the schema finds what is wrong" jq
+probe__schema_is_held_body()
+{
+	probe --json
+	not_fitting '^: has no offload' 'del(.offload)'
+	not_fitting '^: extra is not' '.extra = 1'
+	not_fitting '^.offload: is integer, not boolean' '.offload = 1'
+	not_fitting '^.features: has no rekey' 'del(.features.rekey)'
+	not_fitting '^.features.ulp.why: is integer' '.features.ulp.why = 1'
+	not_fitting 'ciphers.3.: has no name' '.ciphers[3] |= del(.name)'
+	not_fitting 'direction: up is not one' '.ciphers[0].direction = "up"'
+}
+
+case_new probe__lines_and_json_agree \
+	"What people read is what programs read" jq
+probe__lines_and_json_agree_body()
+{
+	probe --json
+	mv out json
+	probe
+	mv out lines
+	mv json out
+	! grep -n ' $' lines || fail "spaces end a line"
+	for fact in $(json '.system | keys[]'); do
+		is "$(sed -n "s/^\([a-z]*\) *$fact .*/\1/p" lines)" \
+			".system[\"$fact\"].verdict"
+	done
+	# Without the kernel's TLS the others would all say that it is wanting.
+	features=ulp
+	test $code -ne 0 || features=$(json '.features | keys[]')
+	for feature in $features; do
+		is "$(grep -q "^yes *$feature " lines && echo true || echo false)" \
+			".features[\"$feature\"].works"
+		grep -qE "^(yes|no) *$feature +[^ ]" lines ||
+			fail "$feature: $(cat lines)"
+	done
+}
+
+case_new probe__one_interface "--interface shows that one, and no other" jq
+probe__one_interface_body()
+{
+	need_netlink
+	probe --json --interface lo
+	is lo '.nics.interfaces | map(.name) | join(" ")'
+	is null .nics.why
+	fits
+	probe --interface lo
+	grep -qE '^no +lo +tx [a-z]+, rx [a-z]+, record [a-z]+' out ||
+		fail "$(cat out)"
+	probe --json
+	is "$(awk -F: 'NR > 2 { n++ } END { print n }' /proc/net/dev)" \
+		'.nics.interfaces | length'
+}
+
+case_new probe__refuses_wrong_usage "One line; exit code 2, or 1 for a thing \
+that is not there" jq
+probe__refuses_wrong_usage_body()
+{
+	refused 2 "unknown option '--fly'" probe --fly
+	refused 2 "'--interface' needs a value" probe --interface
+	refused 2 "'--json=x' takes no value" probe --json=x
+	refused 2 "unknown argument 'lo'" probe --json lo
+	need_netlink
+	refused 1 '--interface nonesuch0: there is no interface' \
+		probe --interface nonesuch0
+	refused 1 '--interface : .*1 to 15 bytes' probe --json --interface ''
+}
+
+case_new probe__sees_limits_and_privileges \
+	"Limits and capabilities are those of this process" "jq setpriv"
+probe__sees_limits_and_privileges_body()
+{
+	(
+		ulimit -Sn 64
+		probe --json
+	)
+	is 64 '.system["open-files"].value'
+	probe --json
+	has_it=$(json '.system["net-admin"].value')
+	as_user='setpriv --bounding-set -net_admin --inh-caps -net_admin'
+	test "$(id -u)" -eq 0 || as_user=
+	probe --json
+	is no '.system["net-admin"].value'
+	is no '.system["net-admin"].verdict'
+	fits
+	test "$(id -u)" -ne 0 || test "$has_it" = yes ||
+		fail "root has no CAP_NET_ADMIN: $has_it"
+}
