@@ -13,34 +13,12 @@
 #include "tools/serve-private.h"
 #include "tools/tool-private.h"
 
-#define HOST_MAX 256
-
 static int bad_addr(const char *text)
 {
 	keel__tool_error("--listen %s: must be ADDR:PORT or [IPV6]:PORT, such "
 			 "as 127.0.0.1:8443 or 0.0.0.0:443",
 			 text);
 	return KEEL_EXIT_USAGE;
-}
-
-/* Takes "HOST:PORT" or "[HOST]:PORT" apart. */
-static int split(const char *text, char *host, const char **ret_port)
-{
-	const char *colon = strrchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : 0;
-
-	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	} else if (memchr(text, ':', len)) {
-		return -EINVAL;
-	}
-	if (!len || len >= HOST_MAX)
-		return -EINVAL;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	*ret_port = colon + 1;
-	return 0;
 }
 
 /*
@@ -88,12 +66,12 @@ int keel__serve_resolve(const char *text, struct sockaddr_storage *ret_addr,
 		.ai_flags = AI_NUMERICSERV | AI_PASSIVE,
 	};
 	struct addrinfo *info;
-	char host[HOST_MAX];
+	char host[KEEL__HOST_MAX];
 	unsigned int number;
 	const char *port;
 	int err;
 
-	if (split(text, host, &port) ||
+	if (keel__tool_split_addr(text, host, &port) ||
 	    keel__tool_number(port, 0, 65535, &number))
 		return bad_addr(text);
 	err = getaddrinfo(host, port, &hints, &info);

@@ -43,6 +43,13 @@ void keel__tool_error(const char *fmt, ...)
 int keel__tool_number(const char *text, unsigned int min, unsigned int max,
 		      unsigned int *ret_number);
 
+/* Room for a host's name, with its end. */
+#define KEEL__HOST_MAX 256
+
+/* Takes "HOST:PORT" or "[HOST]:PORT" apart. Returns 0 or -EINVAL. */
+int keel__tool_split_addr(const char *text, char ret_host[KEEL__HOST_MAX],
+			  const char **ret_port);
+
 /*
  * Reports what getopt_long(3) refused; @c is its result. Returns the exit code.
  */

@@ -37,6 +37,26 @@ int keel__tool_number(const char *text, unsigned int min, unsigned int max,
 	return 0;
 }
 
+int keel__tool_split_addr(const char *text, char ret_host[KEEL__HOST_MAX],
+			  const char **ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+
+	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	} else if (memchr(text, ':', len)) {
+		return -EINVAL;
+	}
+	if (!len || len >= KEEL__HOST_MAX)
+		return -EINVAL;
+	memcpy(ret_host, text, len);
+	ret_host[len] = '\0';
+	*ret_port = colon + 1;
+	return 0;
+}
+
 int keel__tool_bad_option(const char *tool, int c, char **argv)
 {
 	/* getopt_long(3): optopt is 0 for a long option it does not know. */
