@@ -152,28 +152,29 @@ static void put_system(struct json *json, const struct keel__probe *probe)
 	}
 }
 
+static void put_nic_features(struct json *json, struct json_object *to,
+			     const struct keel_nic_info *info)
+{
+	struct json_object *features = put_object(json, to, "features");
+	struct json_object *one;
+
+	for (size_t i = 0; i < KEEL_NIC_NR_USES; i++) {
+		const struct keel_nic_feature *feature = &info->features[i];
+
+		one = put_object(json, features, feature->name);
+		put_text(json, one, "state", keel__nic_states[feature->state]);
+		put_optional(json, one, "why", feature->why);
+	}
+}
+
 static void put_nic(struct json *json, struct json_object *nics,
 		    const struct keel_nic_info *info)
 {
 	struct json_object *nic = put_object(json, nics, NULL);
-	struct json_object *features;
-	struct json_object *one;
 
 	put_text(json, nic, "name", info->name);
 	put_number(json, nic, "index", info->idx);
-	features = put_object(json, nic, "features");
-	for (size_t i = 0; i < KEEL_NIC_NR_USES; i++) {
-		static const char *const states[] = {
-			[KEEL_NIC_UNKNOWN] = "unknown",
-			[KEEL_NIC_FIXED_OFF] = "cannot",
-			[KEEL_NIC_OFF] = "off",
-			[KEEL_NIC_ON] = "on",
-		};
-
-		one = put_object(json, features, info->features[i].name);
-		put_text(json, one, "state", states[info->features[i].state]);
-		put_optional(json, one, "why", info->features[i].why);
-	}
+	put_nic_features(json, nic, info);
 }
 
 static void put_nics(struct json *json, const struct keel__nics *nics)
@@ -191,6 +192,74 @@ static void put_nics(struct json *json, const struct keel__nics *nics)
 			   (long long)nics->counters[i].value);
 }
 
+static void put_dir(struct json *json, struct json_object *conn,
+		    const char *name, const struct keel_dir_info *info)
+{
+	struct json_object *dir = put_object(json, conn, name);
+	bool is_kernel = info->engine == KEEL_ENGINE_KERNEL;
+
+	put_text(json, dir, "engine", is_kernel ? "kernel" : "user");
+	put_optional(json, dir, "why",
+		     is_kernel ? "" : keel_reason_text(info->reason));
+	put_optional(json, dir, "kernel_says",
+		     info->err ? strerror(-info->err) : "");
+}
+
+static void put_route(struct json *json, struct json_object *to,
+		      const struct keel__conn *conn)
+{
+	struct json_object *route = put_object(json, to, "route");
+
+	put_optional(json, route, "interface", conn->route.name);
+	put_optional(json, route, "why", conn->route_why);
+	if (conn->has_nic)
+		put_nic_features(json, route, &conn->nic);
+	else
+		put_optional(json, route, "features", "");
+}
+
+static void put_sock(struct json *json, struct json_object *to,
+		     const struct keel__conn *conn)
+{
+	struct json_object *sock = put_object(json, to, "sock_diag");
+	const struct keel_sock_info *info = &conn->sock;
+	const char *cipher = info->cipher_name ? info->cipher_name : "";
+
+	put_optional(json, sock, "why", conn->sock_why);
+	put_optional(json, sock, "ulp", info->ulp);
+	put_optional(json, sock, "version",
+		     info->version ? keel_version_name(info->version) : "");
+	put_optional(json, sock, "cipher", cipher);
+	put_text(json, sock, "tx", keel__sock_conf(info->tx_conf));
+	put_text(json, sock, "rx", keel__sock_conf(info->rx_conf));
+	put_bool(json, sock, "tx_zerocopy", info->tx_zerocopy);
+	put_bool(json, sock, "rx_no_pad", info->rx_no_pad);
+	put_number(json, sock, "tx_max_payload", info->tx_max_payload);
+}
+
+static void put_conn(struct json *json, const struct keel__probe *probe)
+{
+	const struct keel__conn *conn = &probe->conn;
+	struct json_object *to;
+
+	if (!conn->is_made) {
+		put_optional(json, json->root, "connection", "");
+		return;
+	}
+	to = put_object(json, json->root, "connection");
+	put_text(json, to, "target", probe->opts.connect);
+	put_text(json, to, "address", conn->address);
+	put_bool(json, to, "verified", !probe->opts.is_insecure);
+	put_text(json, to, "backend", conn->backend);
+	put_text(json, to, "version", keel_version_name(conn->info.version));
+	put_optional(json, to, "suite",
+		     conn->info.suite ? conn->info.suite->name : "");
+	put_dir(json, to, "tx", &conn->info.tx);
+	put_dir(json, to, "rx", &conn->info.rx);
+	put_route(json, to, conn);
+	put_sock(json, to, conn);
+}
+
 int keel__probe_print_json(const struct keel__probe *probe)
 {
 	struct json json = {.root = json_object_new_object()};
@@ -203,6 +272,7 @@ int keel__probe_print_json(const struct keel__probe *probe)
 	put_ciphers(&json, probe);
 	put_system(&json, probe);
 	put_nics(&json, &probe->nics);
+	put_conn(&json, probe);
 	if (!json.is_short)
 		text = json_object_to_json_string_ext(
 			json.root, JSON_C_TO_STRING_PRETTY |

@@ -52,3 +52,28 @@ int keel__probe_nics(struct keel__probe *probe)
 	keel__tool_error("--interface %s: %s", probe->opts.nic, nics->why);
 	return err;
 }
+
+static int note_nic(const struct keel_nic_info *info, void *arg)
+{
+	struct keel__conn *conn = arg;
+
+	conn->nic = *info;
+	conn->has_nic = true;
+	return 0;
+}
+
+void keel__probe_socket(int fd, struct keel__conn *conn)
+{
+	struct keel_diag diag = {0};
+
+	conn->route.sz = sizeof(conn->route);
+	if (keel_route_find_socket(fd, &diag, &conn->route))
+		(void)snprintf(conn->route_why, sizeof(conn->route_why), "%s",
+			       diag.text);
+	else if (keel_nic_list(conn->route.name, note_nic, conn, NULL))
+		conn->has_nic = false;
+	conn->sock.sz = sizeof(conn->sock);
+	if (keel_sock_get_info(fd, &diag, &conn->sock))
+		(void)snprintf(conn->sock_why, sizeof(conn->sock_why), "%s",
+			       diag.text);
+}

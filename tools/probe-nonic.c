@@ -4,10 +4,18 @@
 
 #include "tools/probe-private.h"
 
+static const char why[] = "this keel was built without libnl, so it cannot "
+			  "ask: build it with --with-libnl";
+
 int keel__probe_nics(struct keel__probe *probe)
 {
-	(void)snprintf(probe->nics.why, sizeof(probe->nics.why),
-		       "this keel was built without libnl, so it cannot ask: "
-		       "build it with --with-libnl");
+	(void)snprintf(probe->nics.why, sizeof(probe->nics.why), "%s", why);
 	return 0;
+}
+
+void keel__probe_socket(int fd, struct keel__conn *conn)
+{
+	(void)fd;
+	(void)snprintf(conn->route_why, sizeof(conn->route_why), "%s", why);
+	(void)snprintf(conn->sock_why, sizeof(conn->sock_why), "%s", why);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/utsname.h>
 
+#include <keel/conn.h>
 #include <keel/netlink.h>
 #include <keel/offload.h>
 
@@ -17,10 +18,16 @@
  * struct keel__probe_opts - the command line
  * @is_json: print JSON
  * @nic:     the interface asked for; NULL for all
+ * @connect: HOST:PORT of a server to connect to; NULL for none
+ * @ca:      whom to trust then; NULL for the system's store
+ * @is_insecure: trust everybody
  */
 struct keel__probe_opts {
 	bool is_json;
+	bool is_insecure;
 	const char *nic;
+	const char *connect;
+	const char *ca;
 };
 
 enum keel__verdict {
@@ -58,6 +65,13 @@ enum keel__fact_idx {
 /* Their names, in lines and in JSON. */
 extern const char *const keel__fact_names[KEEL__NR_FACTS];
 
+/*
+ * Words for an enum keel_nic_state, and for what the kernel says of a socket's
+ * direction: libkeel-netlink has them too, but need not be there.
+ */
+extern const char *const keel__nic_states[KEEL_NIC_ON + 1];
+const char *keel__sock_conf(unsigned int conf);
+
 struct keel__counter {
 	char name[32];
 	uint64_t value;
@@ -80,6 +94,32 @@ struct keel__nics {
 };
 
 /**
+ * struct keel__conn - the connection of --connect
+ * @is_made:   there was one
+ * @address:   of the server, with its port
+ * @backend:   who did the handshake
+ * @info:      who protects what
+ * @route:     the interface it goes by
+ * @route_why: if that is not known, why; else ""
+ * @has_nic:   is it known what that interface can do?
+ * @nic:       then that
+ * @sock:      what sock_diag says of it
+ * @sock_why:  if it says nothing, why; else ""
+ */
+struct keel__conn {
+	bool is_made;
+	bool has_nic;
+	char address[320];
+	char backend[32];
+	struct keel_conn_info info;
+	struct keel_route route;
+	char route_why[256];
+	struct keel_nic_info nic;
+	struct keel_sock_info sock;
+	char sock_why[256];
+};
+
+/**
  * struct keel__probe - all that was found out
  * @opts:     the command line
  * @uts:      the kernel
@@ -87,6 +127,7 @@ struct keel__nics {
  * @nr_features: their number
  * @facts:    of the system
  * @nics:     of network cards
+ * @conn:     of --connect
  * @can_offload: the first feature: what all others need
  */
 struct keel__probe {
@@ -96,6 +137,7 @@ struct keel__probe {
 	size_t nr_features;
 	struct keel__fact facts[KEEL__NR_FACTS];
 	struct keel__nics nics;
+	struct keel__conn conn;
 	bool can_offload;
 };
 
@@ -107,6 +149,12 @@ void keel__probe_system(struct keel__probe *probe);
  * asked for that there is not is one: -ENODEV or -EINVAL, reported.
  */
 int keel__probe_nics(struct keel__probe *probe);
+
+/* Connects as opts.connect says. Returns 0, or the exit code, reported. */
+int keel__probe_connect(struct keel__probe *probe);
+
+/* Fills in what the kernel says of the socket of a connection. */
+void keel__probe_socket(int fd, struct keel__conn *conn);
 
 void keel__probe_print_text(const struct keel__probe *probe);
 

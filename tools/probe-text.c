@@ -125,34 +125,37 @@ static void print_counters(const struct keel__nics *nics)
 	printf("%s\n", *before ? "" : "all are 0");
 }
 
-/* States, then what would change one that can be changed. */
-static void print_nic(const struct keel_nic_info *nic)
+/* "tx on, rx cannot, record cannot"; true if any is on. */
+static bool add_nic(char *line, size_t len, const struct keel_nic_info *nic)
 {
 	static const char *const uses[KEEL_NIC_NR_USES] = {
 		[KEEL_NIC_TX] = "tx",
 		[KEEL_NIC_RX] = "rx",
 		[KEEL_NIC_RECORD] = "record",
 	};
-	static const char *const states[] = {
-		[KEEL_NIC_UNKNOWN] = "unknown",
-		[KEEL_NIC_FIXED_OFF] = "cannot",
-		[KEEL_NIC_OFF] = "off",
-		[KEEL_NIC_ON] = "on",
-	};
-	const char *why = "";
-	char line[128] = "";
 	bool has_any = false;
 
 	for (size_t i = 0; i < KEEL_NIC_NR_USES; i++) {
-		const struct keel_nic_feature *feature = &nic->features[i];
 		size_t at = strlen(line);
 
-		(void)snprintf(line + at, sizeof(line) - at, "%s%s %s",
-			       at ? ", " : "", uses[i], states[feature->state]);
-		has_any |= feature->state == KEEL_NIC_ON;
-		if (!*why && feature->state == KEEL_NIC_OFF)
-			why = feature->why;
+		(void)snprintf(line + at, len - at, "%s%s %s", i ? ", " : "",
+			       uses[i],
+			       keel__nic_states[nic->features[i].state]);
+		has_any |= nic->features[i].state == KEEL_NIC_ON;
 	}
+	return has_any;
+}
+
+/* States, then what would change one that can be changed. */
+static void print_nic(const struct keel_nic_info *nic)
+{
+	const char *why = "";
+	char line[128] = "";
+	bool has_any = add_nic(line, sizeof(line), nic);
+
+	for (size_t i = 0; i < KEEL_NIC_NR_USES && !*why; i++)
+		if (nic->features[i].state == KEEL_NIC_OFF)
+			why = nic->features[i].why;
 	print_row(has_any ? KEEL__YES : KEEL__NO, nic->name, line, why);
 }
 
@@ -175,6 +178,76 @@ static void print_nics(const struct keel__nics *nics)
 	print_row(KEEL__NOTE, line, "see --interface and --json", "");
 }
 
+static void print_dir(const char *name, const char *what,
+		      const struct keel_dir_info *dir)
+{
+	char why[256];
+
+	if (dir->engine == KEEL_ENGINE_KERNEL) {
+		(void)snprintf(why, sizeof(why),
+			       "the kernel protects what is %s", what);
+		print_row(KEEL__YES, name, why, "");
+		return;
+	}
+	(void)snprintf(why, sizeof(why), "keel protects what is %s: %s%s%s",
+		       what, keel_reason_text(dir->reason),
+		       dir->err ? ": " : "",
+		       dir->err ? strerror(-dir->err) : "");
+	print_row(KEEL__NO, name, why, "");
+}
+
+static void print_route(const struct keel__conn *conn)
+{
+	char line[160] = "";
+
+	if (*conn->route_why) {
+		print_row(KEEL__NOTE, "route", "unknown", conn->route_why);
+		return;
+	}
+	(void)snprintf(line, sizeof(line), "by %s%s", conn->route.name,
+		       conn->has_nic ? ", which says " : "");
+	if (conn->has_nic)
+		(void)add_nic(line, sizeof(line), &conn->nic);
+	print_row(KEEL__NOTE, "route", line, "");
+}
+
+static void print_sock(const struct keel__conn *conn)
+{
+	const struct keel_sock_info *sock = &conn->sock;
+
+	if (*conn->sock_why)
+		print_row(KEEL__NOTE, "sock_diag", "unknown", conn->sock_why);
+	else if (!*sock->ulp)
+		print_row(KEEL__NOTE, "sock_diag",
+			  "the kernel has no TLS on this socket", "");
+	else
+		printf("%-4s %-18s %s, tx %s, rx %s%s%s%s%s%s\n", "note",
+		       "sock_diag", sock->ulp, keel__sock_conf(sock->tx_conf),
+		       keel__sock_conf(sock->rx_conf),
+		       sock->version ? ", " : "",
+		       sock->version ? keel_version_name(sock->version) : "",
+		       sock->version ? " " : "", sock->cipher_name,
+		       sock->tx_zerocopy ? ", zero-copy" : "");
+}
+
+static void print_conn(const struct keel__probe *probe)
+{
+	const struct keel__conn *conn = &probe->conn;
+
+	if (!conn->is_made)
+		return;
+	printf("\nConnection to %s (%s)\n", probe->opts.connect, conn->address);
+	printf("%-4s %-18s %s, %s, by %s%s\n", "note", "handshake",
+	       keel_version_name(conn->info.version),
+	       conn->info.suite ? conn->info.suite->name : "?", conn->backend,
+	       probe->opts.is_insecure ? "; who the server is was not verified"
+				       : "; the server's certificate is good");
+	print_dir("tx", "sent", &conn->info.tx);
+	print_dir("rx", "received", &conn->info.rx);
+	print_route(conn);
+	print_sock(conn);
+}
+
 void keel__probe_print_text(const struct keel__probe *probe)
 {
 	printf("keel %s on Linux %s, %s\n\n", PACKAGE_VERSION,
@@ -184,4 +257,5 @@ void keel__probe_print_text(const struct keel__probe *probe)
 	print_system(probe);
 	print_counters(&probe->nics);
 	print_nics(&probe->nics);
+	print_conn(probe);
 }

@@ -21,11 +21,35 @@ const char keel__probe_usage[] =
 	"what is not there why, and what would change that.\n"
 	"\n"
 	"options:\n"
-	"  --interface IF  of the network cards, only this one\n"
-	"  --json          for programs; keel-probe(1) explains the keys\n"
+	"  --connect HOST:PORT  connect to a TLS server, and explain that\n"
+	"  --ca FILE            trust the certificates in FILE, not the system's\n"
+	"  --insecure           do not verify who the server is\n"
+	"  --interface IF       of the network cards, only this one\n"
+	"  --json               for programs; keel-probe(1) explains the keys\n"
 	"\n"
-	"The exit status is 0 if the kernel can protect records, 3 if it cannot,\n"
-	"and 1 if it could not be tried.\n";
+	"The exit status is 0 if the kernel can protect records, with --connect:\n"
+	"if it protects those of a direction; 3 if not; 1 if it could not be\n"
+	"tried.\n";
+
+const char *const keel__nic_states[] = {
+	[KEEL_NIC_UNKNOWN] = "unknown",
+	[KEEL_NIC_FIXED_OFF] = "cannot",
+	[KEEL_NIC_OFF] = "off",
+	[KEEL_NIC_ON] = "on",
+};
+
+const char *keel__sock_conf(unsigned int conf)
+{
+	static const char *const words[] = {
+		[KEEL_SOCK_NONE] = "none",
+		[KEEL_SOCK_BASE] = "base",
+		[KEEL_SOCK_SOFTWARE] = "software",
+		[KEEL_SOCK_NIC] = "nic",
+		[KEEL_SOCK_NIC_RECORD] = "nic-record",
+	};
+
+	return conf < sizeof(words) / sizeof(words[0]) ? words[conf] : "?";
+}
 
 static int add_feature(const struct keel_feature *feature, void *arg)
 {
@@ -68,50 +92,104 @@ static int print_all(const struct keel__probe *probe)
 	return -ENOMEM;
 }
 
-static int run(struct keel__probe *probe)
+/* What was asked for is offload here, or of that connection. */
+static bool has_offload(const struct keel__probe *probe)
 {
-	int err = 0;
+	const struct keel_conn_info *info = &probe->conn.info;
 
-	keel__probe_system(probe);
-	if (probe_kernel(probe) || keel__probe_nics(probe) || print_all(probe))
-		err = -1;
-	free(probe->nics.list);
-	if (err)
-		return KEEL_EXIT_FAILURE;
-	return keel__tool_end(probe->can_offload ? 0 : EXIT_NO_OFFLOAD);
+	if (!probe->opts.connect)
+		return probe->can_offload;
+	return info->tx.engine == KEEL_ENGINE_KERNEL ||
+	       info->rx.engine == KEEL_ENGINE_KERNEL;
 }
 
-int probe_main(int argc, char **argv)
+static int run(struct keel__probe *probe)
+{
+	int code = 0;
+
+	keel__probe_system(probe);
+	if (probe_kernel(probe) || keel__probe_nics(probe))
+		code = KEEL_EXIT_FAILURE;
+	if (!code && probe->opts.connect)
+		code = keel__probe_connect(probe);
+	if (!code && print_all(probe))
+		code = KEEL_EXIT_FAILURE;
+	free(probe->nics.list);
+	if (code)
+		return code;
+	return keel__tool_end(has_offload(probe) ? 0 : EXIT_NO_OFFLOAD);
+}
+
+/* Options that make no sense with what else there is. */
+static int check(const struct keel__probe_opts *opts)
+{
+	const char *what = opts->ca ? "--ca" : "--insecure";
+
+	if (!opts->connect && (opts->ca || opts->is_insecure)) {
+		keel__tool_error("%s is for --connect; see 'keel help probe'",
+				 what);
+		return KEEL_EXIT_USAGE;
+	}
+	if (opts->ca && opts->is_insecure) {
+		keel__tool_error("--insecure verifies nothing: leave it or "
+				 "--ca out");
+		return KEEL_EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* 0 with the options, or the exit code; -1 if help was all. */
+static int parse(int argc, char **argv, struct keel__probe_opts *opts)
 {
 	static const struct option options[] = {
+		{"ca", required_argument, NULL, 'a'},
+		{"connect", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'},
+		{"insecure", no_argument, NULL, 'k'},
 		{"interface", required_argument, NULL, 'i'},
 		{"json", no_argument, NULL, 'j'},
 		{0},
 	};
-	static struct keel__probe probe;
 	int c;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		switch (c) {
+		case 'a':
+			opts->ca = optarg;
+			break;
+		case 'c':
+			opts->connect = optarg;
+			break;
 		case 'h':
 			fputs(keel__probe_usage, stdout);
-			return keel__tool_end(0);
+			return -1;
 		case 'i':
-			probe.opts.nic = optarg;
+			opts->nic = optarg;
 			break;
 		case 'j':
-			probe.opts.is_json = true;
+			opts->is_json = true;
+			break;
+		case 'k':
+			opts->is_insecure = true;
 			break;
 		default:
 			return keel__tool_bad_option("probe", c, argv);
 		}
 	}
-	if (optind < argc) {
-		keel__tool_error("unknown argument '%s'; see 'keel help probe'",
-				 argv[optind]);
-		return KEEL_EXIT_USAGE;
-	}
+	if (optind == argc)
+		return check(opts);
+	keel__tool_error("unknown argument '%s'; see 'keel help probe'",
+			 argv[optind]);
+	return KEEL_EXIT_USAGE;
+}
+
+int probe_main(int argc, char **argv)
+{
+	static struct keel__probe probe;
+	int code = parse(argc, argv, &probe.opts);
+
+	if (code)
+		return code < 0 ? keel__tool_end(0) : code;
 	return run(&probe);
 }

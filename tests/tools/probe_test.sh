@@ -70,6 +70,7 @@ probe__json_fits_its_schema_body()
 	is true '[.ciphers[] | .works == (.why == null)] | all'
 	is true '[.system[] | (.verdict == "no") == (.why != null)] | all'
 	is 28 '.ciphers | length'
+	is null .connection
 }
 
 # not_fitting PATTERN FILTER: a document changed so is found out.
@@ -142,6 +143,15 @@ probe__refuses_wrong_usage_body()
 	refused 2 "'--interface' needs a value" probe --interface
 	refused 2 "'--json=x' takes no value" probe --json=x
 	refused 2 "unknown argument 'lo'" probe --json lo
+	refused 2 '--ca is for --connect' probe --ca x
+	refused 2 '--insecure is for --connect' probe --insecure
+	refused 2 'leave it or --ca out' \
+		probe --connect localhost:1 --ca x --insecure
+	for target in '' localhost :443 localhost: localhost:https ::1:443 \
+		localhost:0 localhost:65536; do
+		refused 2 '--connect.*must be HOST:PORT' \
+			probe --connect "$target"
+	done
 	need_netlink
 	refused 1 '--interface nonesuch0: there is no interface' \
 		probe --interface nonesuch0
@@ -167,4 +177,134 @@ probe__sees_limits_and_privileges_body()
 	fits
 	test "$(id -u)" -ne 0 || test "$has_it" = yes ||
 		fail "root has no CAP_NET_ADMIN: $has_it"
+}
+
+# server_start ARG...: openssl s_server on a free port of 127.0.0.1; sets port.
+server_start()
+{
+	# Without input it would end.
+	test -p idle || mkfifo idle
+	: >server.out
+	openssl s_server -accept 127.0.0.1:0 "$@" 0<>idle \
+		>server.out 2>server.err &
+	pid=$!
+	echo "$pid" >>"$pids"
+	until_true 20 grep -q '^ACCEPT .*:[0-9]' server.out ||
+		fail "openssl s_server $*: $(cat server.err)"
+	port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' server.out | head -n 1)
+}
+
+server_stop()
+{
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null || :
+}
+
+# engine DIRECTION WISH: who has it, as the kernel's features let one expect.
+engine()
+{
+	can=$(json "$2")
+	want=user
+	test "$can" != true || want=kernel
+	is "$want" ".connection.$1.engine"
+	is "$(test $want = user && echo false || echo true)" \
+		".connection.$1.why == null"
+}
+
+case_new probe__explains_a_connection \
+	"Version, suite, who protects each direction, and why" "jq openssl"
+probe__explains_a_connection_body()
+{
+	make_cert localhost
+	for version in 1.2 1.3; do
+		server_start -cert localhost.pem -key localhost.key \
+			"-tls$(echo $version | tr . _)"
+		probe --json --connect "localhost:$port" --ca localhost.pem
+		fits
+		is "TLSv$version" .connection.version
+		is "127.0.0.1:$port" .connection.address
+		is "localhost:$port" .connection.target
+		is true .connection.verified
+		cipher="AES-$(json .connection.suite |
+			sed -n 's/.*AES_\([0-9]*\)_GCM.*/\1/p')-GCM"
+		works=".name == \"$cipher\" and .version == \"TLSv$version\""
+		works="[.ciphers[] | select($works) | .works] | all"
+		engine tx "$works"
+		# Who cannot follow a KeyUpdate leaves receiving where it is.
+		test $version = 1.2 ||
+			works="($works) and .features.rekey.works"
+		engine rx "$works"
+		test "$code" -eq 0 ||
+			is user .connection.tx.engine
+		server_stop
+	done
+}
+
+case_new probe__says_what_the_kernel_says \
+	"The route of a connection, and sock_diag's view of it" "jq openssl"
+probe__says_what_the_kernel_says_body()
+{
+	need_netlink
+	make_cert localhost
+	server_start -cert localhost.pem -key localhost.key -tls1_3
+	probe --json --connect "localhost:$port" --ca localhost.pem
+	is lo .connection.route.interface
+	is null .connection.route.why
+	is false '.connection.route.features == null'
+	test "$(json .connection.sock_diag.why)" = null ||
+		atf_skip "$(json .connection.sock_diag.why)"
+	if test "$(json .connection.tx.engine)" = kernel; then
+		is tls .connection.sock_diag.ulp
+		is software .connection.sock_diag.tx
+		is TLSv1.3 .connection.sock_diag.version
+	else
+		is none .connection.sock_diag.tx
+	fi
+	probe --connect "127.0.0.1:$port" --ca localhost.pem
+	grep -q '^note route *by lo, which says tx ' out || fail "$(cat out)"
+	grep -qE '^(yes|no) *tx .* protects what is sent' out ||
+		fail "$(cat out)"
+	grep -qE '^note sock_diag *(tls, tx software|the kernel has no)' out ||
+		fail "$(cat out)"
+	! grep -n ' $' out || fail "spaces end a line"
+	server_stop
+}
+
+case_new probe__verifies_unless_told \
+	"A certificate is not taken for good without reason" "jq openssl"
+probe__verifies_unless_told_body()
+{
+	make_cert localhost
+	make_cert other
+	server_start -cert localhost.pem -key localhost.key
+	refused 1 'self-signed.*--ca FILE.*--insecure' \
+		probe --connect "localhost:$port"
+	refused 1 'certificate was refused' \
+		probe --connect "localhost:$port" --ca other.pem
+	refused 1 'nonesuch.pem' \
+		probe --connect "localhost:$port" --ca nonesuch.pem
+	probe --json --connect "localhost:$port" --insecure
+	is false .connection.verified
+	fits
+	server_stop
+}
+
+case_new probe__cannot_connect \
+	"Nobody there, or nobody who speaks TLS: one line, exit code 1" "jq openssl"
+probe__cannot_connect_body()
+{
+	make_cert localhost
+	server_start -cert localhost.pem -key localhost.key
+	server_stop
+	# The port was somebody's a moment ago, and is nobody's now.
+	refused 1 "127.0.0.1:$port: Connection refused; nothing listens" \
+		probe --connect "127.0.0.1:$port"
+	refused 1 'no\.such\.host\.invalid:443: .*is the name right' \
+		probe --connect no.such.host.invalid:443
+	# Who shares no suite with us says so.
+	server_start -cert localhost.pem -key localhost.key -tls1_2 \
+		-cipher AES128-SHA:ECDHE-ECDSA-AES128-SHA
+	refused 1 'handshake_failure' \
+		probe --connect "127.0.0.1:$port" --insecure
+	server_stop
 }
