@@ -19,16 +19,16 @@ static const struct {
 	int nle;
 	int err;
 } errors[] = {
-	{NLE_INTR, EINTR},	    {NLE_BAD_SOCK, EBADF},
-	{NLE_AGAIN, ETIMEDOUT},	    {NLE_NOMEM, ENOMEM},
-	{NLE_EXIST, EEXIST},	    {NLE_INVAL, EINVAL},
-	{NLE_RANGE, ERANGE},	    {NLE_MSGSIZE, EMSGSIZE},
-	{NLE_OPNOTSUPP, ENOTSUP},   {NLE_AF_NOSUPPORT, EAFNOSUPPORT},
-	{NLE_OBJ_NOTFOUND, ENOENT}, {NLE_MSG_TOOSHORT, EBADMSG},
-	{NLE_MSG_TRUNC, EBADMSG},   {NLE_NOACCESS, EACCES},
-	{NLE_PERM, EPERM},	    {NLE_BUSY, EBUSY},
-	{NLE_NODEV, ENODEV},	    {NLE_PROTO_MISMATCH, EOPNOTSUPP},
-	{NLE_NOATTR, EBADMSG},	    {NLE_MISSING_ATTR, EBADMSG},
+	{NLE_INTR, EINTR},	     {NLE_BAD_SOCK, EBADF},
+	{NLE_AGAIN, ETIMEDOUT},	     {NLE_NOMEM, ENOMEM},
+	{NLE_EXIST, EEXIST},	     {NLE_INVAL, EINVAL},
+	{NLE_RANGE, ERANGE},	     {NLE_MSGSIZE, EMSGSIZE},
+	{NLE_OPNOTSUPP, EOPNOTSUPP}, {NLE_AF_NOSUPPORT, EAFNOSUPPORT},
+	{NLE_OBJ_NOTFOUND, ENOENT},  {NLE_MSG_TOOSHORT, EBADMSG},
+	{NLE_MSG_TRUNC, EBADMSG},    {NLE_NOACCESS, EACCES},
+	{NLE_PERM, EPERM},	     {NLE_BUSY, EBUSY},
+	{NLE_NODEV, ENODEV},	     {NLE_PROTO_MISMATCH, EOPNOTSUPP},
+	{NLE_NOATTR, EBADMSG},	     {NLE_MISSING_ATTR, EBADMSG},
 };
 
 /* The end of one question. */
@@ -47,15 +47,18 @@ int keel__nl_errno(int nle)
 	return nle ? -EIO : 0;
 }
 
-/* No netlink of this kind: a kernel, or a container, that has none. */
+/*
+ * No netlink of this kind: a kernel, or a container, that has none. libnl has no
+ * word of its own for some of what socket(2) says, such as EMFILE.
+ */
 static int open_errno(int nle)
 {
+	int said = errno;
 	int err = keel__nl_errno(nle);
 
-	return err == -EAFNOSUPPORT || err == -ENOTSUP || err == -EIO ||
-			       err == -EINVAL
-		       ? -EOPNOTSUPP
-		       : err;
+	if (err == -EIO && said)
+		return -said;
+	return err == -EAFNOSUPPORT || err == -EINVAL ? -EOPNOTSUPP : err;
 }
 
 int keel__nl_open(int protocol, struct nl_sock **ret_sock)
@@ -66,10 +69,12 @@ int keel__nl_open(int protocol, struct nl_sock **ret_sock)
 
 	if (!sock)
 		return -ENOMEM;
+	errno = 0;
 	err = nl_connect(sock, protocol);
 	if (err) {
+		err = open_errno(err);
 		nl_socket_free(sock);
-		return open_errno(err);
+		return err;
 	}
 	if (setsockopt(nl_socket_get_fd(sock), SOL_SOCKET, SO_RCVTIMEO, &limit,
 		       sizeof(limit))) {

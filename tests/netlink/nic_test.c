@@ -7,6 +7,8 @@
 #include <linux/genetlink.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/netlink/wire.h"
 #include "tests/support/case.h"
@@ -279,6 +281,26 @@ CASE(nic__refused, "A wrong name, or no function, has its errno and a line")
 	CHECK_INT("descriptors", before, nr_descriptors());
 }
 
+CASE(nic__no_descriptors, "Without a descriptor nothing is known, and that is "
+			  "what is said")
+{
+	struct keel_diag diag = {0};
+	struct seen seen = {0};
+	int first = dup(STDERR_FILENO);
+	struct rlimit limit;
+
+	ATF_REQUIRE(first >= 0);
+	close(first);
+	ATF_REQUIRE_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = (rlim_t)first;
+	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	CHECK_INT("list", -EMFILE, keel_nic_list("lo", see, &seen, &diag));
+	ATF_CHECK_MSG(strstr(diag.text, "open files"), "%s", diag.text);
+	CHECK_INT("told", 0, seen.nr);
+	limit.rlim_cur = limit.rlim_max;
+	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 CASE(nic__names, "States have names, other values have none")
 {
 	ATF_CHECK_STREQ("unknown", keel_nic_state_name(KEEL_NIC_UNKNOWN));
@@ -296,6 +318,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, nic__loopback);
 	ATF_TP_ADD_TC(tp, nic__all);
 	ATF_TP_ADD_TC(tp, nic__refused);
+	ATF_TP_ADD_TC(tp, nic__no_descriptors);
 	ATF_TP_ADD_TC(tp, nic__names);
 	return atf_no_error();
 }
