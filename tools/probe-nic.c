@@ -47,7 +47,7 @@ int keel__probe_nics(struct keel__probe *probe)
 		return 0;
 	(void)snprintf(nics->why, sizeof(nics->why), "%s",
 		       diag.text[0] ? diag.text : strerror(-err));
-	if (!probe->opts.nic || (err != -ENODEV && err != -EINVAL))
+	if (!probe->opts.nic)
 		return 0;
 	keel__tool_error("--interface %s: %s", probe->opts.nic, nics->why);
 	return err;

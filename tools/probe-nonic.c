@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* keel probe, built without libkeel-netlink: that is all there is to say. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "tools/probe-private.h"
+#include "tools/tool-private.h"
 
 static const char why[] = "this keel was built without libnl, so it cannot "
 			  "ask: build it with --with-libnl";
@@ -10,7 +12,10 @@ static const char why[] = "this keel was built without libnl, so it cannot "
 int keel__probe_nics(struct keel__probe *probe)
 {
 	(void)snprintf(probe->nics.why, sizeof(probe->nics.why), "%s", why);
-	return 0;
+	if (!probe->opts.nic)
+		return 0;
+	keel__tool_error("--interface %s: %s", probe->opts.nic, why);
+	return -EOPNOTSUPP;
 }
 
 void keel__probe_socket(int fd, struct keel__conn *conn)

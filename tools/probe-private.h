@@ -145,8 +145,8 @@ struct keel__probe {
 void keel__probe_system(struct keel__probe *probe);
 
 /*
- * Fills in the network cards. Not to know them is no error, but an interface
- * asked for that there is not is one: -ENODEV or -EINVAL, reported.
+ * Fills in the network cards. Not to know them is an error only for who asked
+ * for one, and reported then.
  */
 int keel__probe_nics(struct keel__probe *probe);
 

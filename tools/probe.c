@@ -107,8 +107,9 @@ static int run(struct keel__probe *probe)
 {
 	int code = 0;
 
+	/* The kernel's counters come before what is tried adds to them. */
 	keel__probe_system(probe);
-	if (probe_kernel(probe) || keel__probe_nics(probe))
+	if (keel__probe_nics(probe) || probe_kernel(probe))
 		code = KEEL_EXIT_FAILURE;
 	if (!code && probe->opts.connect)
 		code = keel__probe_connect(probe);
