@@ -13,15 +13,6 @@
 
 #include "tools/probe-private.h"
 
-const char *const keel__fact_names[KEEL__NR_FACTS] = {
-	[KEEL__FACT_MODULE] = "module",
-	[KEEL__FACT_URING] = "io_uring",
-	[KEEL__FACT_URING_SYSCTL] = "io_uring_disabled",
-	[KEEL__FACT_NET_ADMIN] = "net-admin",
-	[KEEL__FACT_OPEN_FILES] = "open-files",
-	[KEEL__FACT_LOCKED_MEMORY] = "locked-memory",
-};
-
 static void set_why(struct keel__fact *fact, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -31,26 +31,6 @@ const char keel__probe_usage[] =
 	"if it protects those of a direction; 3 if not; 1 if it could not be\n"
 	"tried.\n";
 
-const char *const keel__nic_states[] = {
-	[KEEL_NIC_UNKNOWN] = "unknown",
-	[KEEL_NIC_FIXED_OFF] = "cannot",
-	[KEEL_NIC_OFF] = "off",
-	[KEEL_NIC_ON] = "on",
-};
-
-const char *keel__sock_conf(unsigned int conf)
-{
-	static const char *const words[] = {
-		[KEEL_SOCK_NONE] = "none",
-		[KEEL_SOCK_BASE] = "base",
-		[KEEL_SOCK_SOFTWARE] = "software",
-		[KEEL_SOCK_NIC] = "nic",
-		[KEEL_SOCK_NIC_RECORD] = "nic-record",
-	};
-
-	return conf < sizeof(words) / sizeof(words[0]) ? words[conf] : "?";
-}
-
 static int add_feature(const struct keel_feature *feature, void *arg)
 {
 	struct keel__probe *probe = arg;

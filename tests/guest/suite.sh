@@ -17,6 +17,7 @@ tests/core/config_test    | asks nothing of the kernel
 tests/core/conn_          | has a kernel of its own
 tests/tools/accesslog_test | asks nothing of the kernel
 tests/tools/http_test     | asks nothing of the kernel
+tests/tools/probe_print_test | asks nothing of the kernel
 '
 
 # How many times longer than on this machine a case may take.
