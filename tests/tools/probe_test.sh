@@ -302,10 +302,26 @@ probe__cannot_connect_body()
 		probe --connect "127.0.0.1:$port"
 	refused 1 'no\.such\.host\.invalid:443: .*is the name right' \
 		probe --connect no.such.host.invalid:443
+	# No route to an address of everybody's, wherever this runs.
+	refused 1 'Network is unreachable; .* has no route' \
+		probe --connect 255.255.255.255:443
 	# Who shares no suite with us says so.
 	server_start -cert localhost.pem -key localhost.key -tls1_2 \
 		-cipher AES128-SHA:ECDHE-ECDSA-AES128-SHA
 	refused 1 'handshake_failure' \
+		probe --connect "127.0.0.1:$port" --insecure
+	server_stop
+}
+
+case_new probe__does_not_wait_for_ever \
+	"A server that accepts and says nothing: ten seconds, then one line" \
+	"jq openssl"
+probe__does_not_wait_for_ever_body()
+{
+	make_cert localhost
+	server_start -cert localhost.pem -key localhost.key
+	kill -STOP "$pid"
+	refused 1 'no handshake in 10 seconds; is it a TLS server' \
 		probe --connect "127.0.0.1:$port" --insecure
 	server_stop
 }
