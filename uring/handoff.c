@@ -86,20 +86,35 @@ static bool is_busy(struct keel_stream *stream)
 	return true;
 }
 
+/*
+ * Sending that is about to move into the kernel waits for what was sealed, and
+ * that for the peer. Then it moves where it is going, by the policy there.
+ */
+static int ready(struct keel_stream *stream)
+{
+	struct keel_conn *conn = keel__stream_conn(stream);
+	struct keel_tx_info info;
+	int err = keel__stream_ready(stream, &info);
+
+	if (err != -EAGAIN || stream->tx_kernel)
+		return err;
+	err = keel_conn_set_offload(conn, KEEL_TX, KEEL_OFFLOAD_OFF);
+	return err ? err : keel__stream_ready(stream, &info);
+}
+
 /* What was gathered or read is sealed; its keys may be about to change. */
 static int seal_all(struct keel_stream *stream)
 {
-	struct keel_tx_info info;
 	int err;
 
 	if (!stream->tx || !stream->tx->open_len)
 		return 0;
-	err = keel__stream_ready(stream, &info);
+	err = ready(stream);
 	if (!err)
 		err = keel__file_seal(stream);
 	if (err || !stream->tx->open_len)
 		return err;
-	err = keel__stream_ready(stream, &info);
+	err = ready(stream);
 	return err ? err : keel__stream_seal_open(stream);
 }
 

@@ -499,8 +499,8 @@ struct keel_handoff {
  * no on_data and no on_sent.
  *
  * on_detach follows, from the loop; or on_close, if it ends before. It waits for
- * a part of a file that is being read, and where the stream is about to change
- * keys until what it had sealed is sent.
+ * a part of a file that is being read, and where the kernel is to get new keys
+ * to send with, until what was sealed before is sent.
  *
  * Units:     none
  * Ownership: nothing moves yet
