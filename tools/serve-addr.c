@@ -13,11 +13,11 @@
 #include "tools/serve-private.h"
 #include "tools/tool-private.h"
 
-static int bad_addr(const char *text)
+static int bad_addr(const char *option, const char *text)
 {
-	keel__tool_error("--listen %s: must be ADDR:PORT or [IPV6]:PORT, such "
+	keel__tool_error("--%s %s: must be ADDR:PORT or [IPV6]:PORT, such "
 			 "as 127.0.0.1:8443 or 0.0.0.0:443",
-			 text);
+			 option, text);
 	return KEEL_EXIT_USAGE;
 }
 
@@ -57,8 +57,8 @@ static const char *probe_remedy(int err)
 	}
 }
 
-int keel__serve_resolve(const char *text, struct sockaddr_storage *ret_addr,
-			socklen_t *ret_len)
+int keel__serve_resolve(const char *option, const char *text, bool probes,
+			struct sockaddr_storage *ret_addr, socklen_t *ret_len)
 {
 	struct addrinfo hints = {
 		.ai_family = AF_UNSPEC,
@@ -73,15 +73,14 @@ int keel__serve_resolve(const char *text, struct sockaddr_storage *ret_addr,
 
 	if (keel__tool_split_addr(text, host, &port) ||
 	    keel__tool_number(port, 0, 65535, &number))
-		return bad_addr(text);
+		return bad_addr(option, text);
 	err = getaddrinfo(host, port, &hints, &info);
 	if (err) {
-		keel__tool_error("--listen %s: %s; give an address of this "
-				 "machine",
-				 text, gai_strerror(err));
+		keel__tool_error("--%s %s: %s; give an address of this machine",
+				 option, text, gai_strerror(err));
 		return KEEL_EXIT_FAILURE;
 	}
-	err = probe(info);
+	err = probes ? probe(info) : 0;
 	memcpy(ret_addr, info->ai_addr, info->ai_addrlen);
 	*ret_len = info->ai_addrlen;
 	freeaddrinfo(info);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/give-private.h"
+#include "tools/serve-metrics-private.h"
 #include "tools/serve-private.h"
 
 /*
@@ -223,7 +224,7 @@ static void on_open(struct keel_stream *stream, const struct keel_hs_info *info)
 {
 	struct keel_serve_worker *worker = keel_stream_arg(stream);
 
-	(void)info;
+	keel__metrics_on_open(stream, info);
 	/* Accepted when the others left: it follows them. */
 	if (worker->leaving)
 		keel__give(stream);
@@ -315,7 +316,7 @@ static void on_close(struct keel_stream *stream, const struct keel_err *err)
 {
 	struct keel_serve_conn *conn = keel_stream_data(stream);
 
-	(void)err;
+	keel__metrics_on_close(stream, err);
 	conn->ending = true;
 	keel__serve_send_abort(stream);
 	keel__serve_conn_fini(conn);

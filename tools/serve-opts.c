@@ -38,6 +38,7 @@ const char keel__serve_usage[] =
 	"  --idle-timeout S         seconds without data (default 60)\n"
 	"  --handshake-timeout S    seconds for a handshake (default 10)\n"
 	"  --access-log FILE        Common Log Format; SIGUSR1 opens it anew\n"
+	"  --metrics ADDR:PORT      counters for Prometheus, over HTTP at /metrics\n"
 	"  --upgrade-socket PATH    take over from the server there, connections "
 	"too, and\n"
 	"                           let the next one; SIGUSR2 starts one\n"
@@ -61,6 +62,7 @@ enum option_id {
 	OPT_KEY,
 	OPT_BACKEND,
 	OPT_ACCESS_LOG,
+	OPT_METRICS,
 	OPT_UPGRADE_SOCKET,
 	OPT_OFFLOAD,
 	OPT_OFFLOAD_AFTER,
@@ -79,6 +81,7 @@ static const struct option options[] = {
 	{"key", required_argument, NULL, OPT_KEY},
 	{"backend", required_argument, NULL, OPT_BACKEND},
 	{"access-log", required_argument, NULL, OPT_ACCESS_LOG},
+	{"metrics", required_argument, NULL, OPT_METRICS},
 	{"upgrade-socket", required_argument, NULL, OPT_UPGRADE_SOCKET},
 	{"offload", required_argument, NULL, OPT_OFFLOAD},
 	{"offload-after", required_argument, NULL, OPT_OFFLOAD_AFTER},
@@ -103,6 +106,7 @@ static const struct {
 	{OPT_KEY, offsetof(struct keel_serve_opts, key)},
 	{OPT_BACKEND, offsetof(struct keel_serve_opts, backend)},
 	{OPT_ACCESS_LOG, offsetof(struct keel_serve_opts, access_log)},
+	{OPT_METRICS, offsetof(struct keel_serve_opts, metrics)},
 	{OPT_UPGRADE_SOCKET, offsetof(struct keel_serve_opts, upgrade_socket)},
 };
 

@@ -14,6 +14,7 @@
 #include "tools/cache-private.h"
 #include "tools/http-private.h"
 #include "tools/listing-private.h"
+#include "tools/metrics-private.h"
 #include "tools/path-private.h"
 
 /* How long a client may take over a request, from its first byte. */
@@ -37,6 +38,7 @@ struct keel_serve_opts {
 	const char *backend;
 	const char *access_log;
 	const char *upgrade_socket;
+	const char *metrics;
 	enum keel_offload tx_offload;
 	enum keel_offload rx_offload;
 	unsigned int offload_after; /* KiB */
@@ -68,6 +70,7 @@ struct keel_serve_opts {
  * @workers:    one a loop
  * @logged_at:  second of the last event told, see on_log()
  * @failed:     what ended the start of a worker, NULL if nothing did
+ * @metrics:    answers those who watch, NULL for none
  * @giver:      passes connections on to the next server, NULL for none
  * @taker:      has them from the server before, NULL for none
  */
@@ -86,6 +89,7 @@ struct keel_serve {
 	struct keel_serve_worker *workers;
 	atomic_long logged_at;
 	const char *failed;
+	struct keel_metrics_server *metrics;
 	struct keel_giver *giver;
 	struct keel_taker *taker;
 };
@@ -100,6 +104,7 @@ struct keel_serve {
  * @leaving:  its connections go to another process
  * @nr_streams: of them left, as of the last count
  * @nr_counts: times they were counted
+ * @metrics:  what it counts
  * @log:      its writer of the access log, NULL for none
  * @cache:    small files it has read lately
  * @listings: directories it has listed
@@ -118,6 +123,7 @@ struct keel_serve_worker {
 	bool leaving;
 	atomic_uint nr_streams;
 	atomic_uint nr_counts;
+	struct keel_metrics metrics;
 	struct keel_accesslog *log;
 	struct keel_cache *cache;
 	struct keel_listings listings;
@@ -294,9 +300,12 @@ void keel__serve_send_abort(struct keel_stream *stream);
  * if the help was printed. */
 int keel__serve_parse(int argc, char **argv, struct keel_serve_opts *ret_opts);
 
-/* "127.0.0.1:80" or "[::1]:80". 0, or an exit code after a message. */
-int keel__serve_resolve(const char *text, struct sockaddr_storage *ret_addr,
-			socklen_t *ret_len);
+/*
+ * "127.0.0.1:80" or "[::1]:80", the value of --@option; is it free, if that is
+ * asked? 0, or an exit code after a message.
+ */
+int keel__serve_resolve(const char *option, const char *text, bool probes,
+			struct sockaddr_storage *ret_addr, socklen_t *ret_len);
 
 /* Sockets that listen there, one a worker. 0, or an exit code after a message. */
 int keel__serve_open_sockets(struct keel_serve *serve);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/give-private.h"
+#include "tools/serve-metrics-private.h"
 #include "tools/serve-private.h"
 #include "tools/take-private.h"
 #include "tools/tool-private.h"
@@ -420,6 +421,14 @@ static void on_log(const struct keel_log_event *event, void *arg)
 	keel__tool_error("%s: %s", event->event, text);
 }
 
+static void start_metrics(struct keel_serve *serve, struct keel_group *group)
+{
+	int err = keel__metrics_start(serve->metrics, group);
+
+	if (err)
+		keel__tool_error("no metrics: %s", strerror(-err));
+}
+
 static void start_taking(struct keel_taker *taker)
 {
 	int err = keel__taker_start(taker);
@@ -451,9 +460,13 @@ static int run_group(struct keel_serve *serve, int signal_fd)
 	if (serve->giver)
 		keel__giver_start(serve->giver, control.group);
 	keel__serve_print_start(serve);
+	if (serve->metrics)
+		start_metrics(serve, control.group);
 	if (serve->taker)
 		start_taking(serve->taker);
 	code = supervise(&control);
+	/* It asks the loops. */
+	serve->metrics = keel__metrics_close(serve->metrics);
 	keel_group_free(control.group);
 	return code;
 }

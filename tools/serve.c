@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tools/files-private.h"
+#include "tools/serve-metrics-private.h"
 #include "tools/serve-private.h"
 #include "tools/take-private.h"
 #include "tools/tool-private.h"
@@ -82,14 +83,16 @@ static int open_all(struct keel_serve *serve)
 		code = keel__taker_new(serve);
 	/* Else the sockets are there, and the port is taken. */
 	if (!code && !serve->taker)
-		code = keel__serve_resolve(serve->opts.listen, &serve->addr,
-					   &serve->addr_len);
+		code = keel__serve_resolve("listen", serve->opts.listen, true,
+					   &serve->addr, &serve->addr_len);
 	if (!code && !serve->taker)
 		code = keel__serve_open_sockets(serve);
 	if (!code && keel__serve_ctx(serve, &serve->ctx))
 		code = KEEL_EXIT_FAILURE;
 	if (!code)
 		code = open_log(serve);
+	if (!code && serve->opts.metrics)
+		code = keel__metrics_open(serve, &serve->metrics);
 	return code;
 }
 
@@ -102,6 +105,7 @@ static void worker_fini(struct keel_serve_worker *worker)
 
 static void close_all(struct keel_serve *serve)
 {
+	keel__metrics_close(serve->metrics);
 	keel_ctx_unref(serve->ctx);
 	if (serve->root >= 0)
 		close(serve->root);

@@ -39,3 +39,32 @@ const char *keel_reason_text(unsigned int reason)
 		return "?";
 	return texts[reason];
 }
+
+static const char *const names[] = {
+	[KEEL_REASON_NONE] = "none",
+	[KEEL_REASON_POLICY] = "policy",
+	[KEEL_REASON_DRIVER] = "driver",
+	[KEEL_REASON_NO_ULP] = "no-ulp",
+	[KEEL_REASON_CIPHER] = "cipher",
+	[KEEL_REASON_FRAGMENT] = "fragment",
+	[KEEL_REASON_NO_REKEY] = "no-rekey",
+	[KEEL_REASON_THRESHOLD] = "threshold",
+	[KEEL_REASON_BOUNDARY] = "boundary",
+	[KEEL_REASON_STATE] = "state",
+	[KEEL_REASON_TAKEN] = "taken",
+	[KEEL_REASON_SOCKET] = "socket",
+	[KEEL_REASON_ATTACH] = "attach",
+	[KEEL_REASON_KEYS] = "keys",
+	[KEEL_REASON_PROBE] = "probe",
+	[KEEL_REASON_BACKEND] = "backend",
+};
+
+_Static_assert(KEEL__ARRAY_LEN(names) == KEEL__ARRAY_LEN(texts),
+	       "a reason without a name, or without a sentence");
+
+const char *keel_reason_name(unsigned int reason)
+{
+	if (reason >= KEEL__ARRAY_LEN(names))
+		return "?";
+	return names[reason];
+}

@@ -95,6 +95,22 @@ enum keel_reason {
 KEEL_API const char *keel_reason_text(unsigned int reason);
 
 /**
+ * keel_reason_name() - a reason as a word, for counters and machines to read
+ * @reason: an enum keel_reason
+ *
+ * "policy", "no-rekey": that of the enumerator, in small letters.
+ *
+ * Units:     none
+ * Ownership: a static string
+ * Threads:   any
+ * Blocking:  never
+ * Return:    the word, "?" for a value that is none
+ * Errors:    none
+ * Since:     0.1
+ */
+KEEL_API const char *keel_reason_name(unsigned int reason);
+
+/**
  * struct keel_feature - one thing that the kernel's TLS can or cannot do here
  * @name: such as "ulp", "rekey", "AES-256-GCM"
  * @use:  of a cipher: "TLSv1.3 tx" or the like; else ""
