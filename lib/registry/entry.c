@@ -74,9 +74,9 @@ static int judge(const struct keel_backend *be)
 }
 
 int keel__entry_new(const struct keel_backend *be,
-		    struct keel_backend_ref **ret_entry)
+		    struct keel__entry **ret_entry)
 {
-	struct keel_backend_ref *entry;
+	struct keel__entry *entry;
 	int err = judge(be);
 
 	if (err)
@@ -89,20 +89,57 @@ int keel__entry_new(const struct keel_backend *be,
 		free(entry);
 		return -err;
 	}
-	atomic_init(&entry->nr_refs, 1);
+	atomic_init(&entry->nr_holders, 1);
+	atomic_init(&entry->nr_shards, KEEL__NR_SHARDS);
 	atomic_init(&entry->ready, be->init == NULL);
 	entry->be = be;
+	for (size_t i = 0; i < KEEL__NR_SHARDS; i++) {
+		atomic_init(&entry->shards[i].nr_refs, 1);
+		entry->shards[i].entry = entry;
+	}
 	*ret_entry = entry;
 	return 0;
 }
 
-int keel__entry_init(struct keel_backend_ref *entry, char *ret_why,
-		     size_t why_len)
+/* Acquire: the last one must see what the others did before it frees. */
+static bool count_down(atomic_uint *nr)
+{
+	return atomic_fetch_sub_explicit(nr, 1, memory_order_acq_rel) == 1;
+}
+
+/* Whoever holds one may hand out another: no order needed. */
+static void count_up(atomic_uint *nr)
+{
+	atomic_fetch_add_explicit(nr, 1, memory_order_relaxed);
+}
+
+struct keel__entry *keel__entry_hold(struct keel__entry *entry)
+{
+	count_up(&entry->nr_holders);
+	return entry;
+}
+
+void keel__entry_drop(struct keel__entry *entry)
+{
+	if (!entry || !count_down(&entry->nr_holders))
+		return;
+	/* With the last of them the entry may go: it is not looked at again. */
+	for (size_t i = 0; i < KEEL__NR_SHARDS; i++)
+		keel_backend_ref_unref(&entry->shards[i]);
+}
+
+static void entry_free(struct keel__entry *entry)
+{
+	pthread_mutex_destroy(&entry->lock);
+	free(entry);
+}
+
+int keel__entry_init(struct keel__entry *entry, char *ret_why, size_t why_len)
 {
 	char why[KEEL__WHY_LEN] = "";
 	int ret = 0;
 
-	if (atomic_load_explicit(&entry->ready, memory_order_acquire))
+	if (keel__entry_is_ready(entry))
 		return 0;
 	pthread_mutex_lock(&entry->lock);
 	if (!atomic_load_explicit(&entry->ready, memory_order_relaxed)) {
@@ -119,28 +156,28 @@ int keel__entry_init(struct keel_backend_ref *entry, char *ret_why,
 	return ret;
 }
 
+struct keel_backend_ref *keel__entry_ref(struct keel__entry *entry)
+{
+	return keel_backend_ref_ref(&entry->shards[keel__shard_idx()]);
+}
+
 struct keel_backend_ref *keel_backend_ref_ref(struct keel_backend_ref *ref)
 {
-	/* Whoever holds one reference may hand out another: no order needed. */
 	if (ref)
-		atomic_fetch_add_explicit(&ref->nr_refs, 1,
-					  memory_order_relaxed);
+		count_up(&ref->nr_refs);
 	return ref;
 }
 
 struct keel_backend_ref *keel_backend_ref_unref(struct keel_backend_ref *ref)
 {
-	/* Acquire: the last one must see what the others did before it frees */
-	if (ref && atomic_fetch_sub_explicit(&ref->nr_refs, 1,
-					     memory_order_acq_rel) == 1) {
-		pthread_mutex_destroy(&ref->lock);
-		free(ref);
-	}
+	if (ref && count_down(&ref->nr_refs) &&
+	    count_down(&ref->entry->nr_shards))
+		entry_free(ref->entry);
 	return NULL;
 }
 
 const struct keel_backend *
 keel_backend_ref_get(const struct keel_backend_ref *ref)
 {
-	return ref ? ref->be : NULL;
+	return ref ? ref->entry->be : NULL;
 }

@@ -32,7 +32,7 @@ const char *keel_cap_name(unsigned int bit)
 	return NULL;
 }
 
-static void fill_info(struct keel_backend_ref *entry,
+static void fill_info(struct keel__entry *entry,
 		      struct keel_backend_info *ret_info)
 {
 	const struct keel_backend *be = entry->be;
@@ -106,6 +106,8 @@ int keel_registry_list(struct keel_registry *registry,
 
 	if (!fn)
 		return -EINVAL;
+	if (!registry)
+		registry = keel_registry_default();
 	snap = keel__registry_snapshot(registry);
 	if (snap && snap->nr_entries)
 		ret = walk(snap, fn, arg);

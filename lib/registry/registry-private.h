@@ -8,35 +8,65 @@
 
 #include <keel/registry.h>
 
+#include "lib/registry/readers-private.h"
+
 /* Room for the reason why a backend cannot be used. */
 #define KEEL__WHY_LEN sizeof(((struct keel_backend_info *)NULL)->why)
 
+struct keel__entry;
+
 /*
- * An entry: one backend, counted. What <keel/registry.h> calls a reference is
- * a pointer to it that holds one count. What a loaded module needs (its
- * handle, the path it came from) belongs here, taken by keel__entry_new() and
- * given back where the last count goes.
+ * What <keel/registry.h> calls a reference is a pointer to one of an entry's
+ * shards that holds one count of it. Lookups on many threads count in different
+ * shards, so that no cache line goes from one to the other, and whoever gives a
+ * reference back does it where it was taken.
  */
 struct keel_backend_ref {
 	atomic_uint nr_refs;
-	atomic_bool ready;    /* the row's init went well; never goes back */
-	pthread_mutex_t lock; /* held while init runs */
-	const struct keel_backend *be;
+	struct keel__entry *entry;
+	char apart[KEEL__LINE_LEN - sizeof(atomic_uint) - sizeof(void *)];
 };
 
 /*
- * Judge a row and make an entry with one reference. Errors as of
+ * An entry: one backend. It lives as long as one of its shards has a count.
+ * Those who hold the entry itself, a snapshot or the one who makes it, hold one
+ * count of every shard between them.
+ */
+struct keel__entry {
+	atomic_uint nr_holders;
+	atomic_uint nr_shards; /* those with a count */
+	atomic_bool ready;     /* the row's init went well; never goes back */
+	pthread_mutex_t lock;  /* held while init runs */
+	const struct keel_backend *be;
+	char apart[KEEL__LINE_LEN];
+	struct keel_backend_ref shards[KEEL__NR_SHARDS];
+};
+
+/*
+ * Judge a row and make an entry with one holder. Errors as of
  * keel_registry_add(), without -EEXIST.
  */
 int keel__entry_new(const struct keel_backend *be,
-		    struct keel_backend_ref **ret_entry);
+		    struct keel__entry **ret_entry);
+
+/* One more holder, one less; NULL is fine for the latter. */
+struct keel__entry *keel__entry_hold(struct keel__entry *entry);
+void keel__entry_drop(struct keel__entry *entry);
+
+/* A reference for the user; the caller sees to it that a holder stays. */
+struct keel_backend_ref *keel__entry_ref(struct keel__entry *entry);
+
+/* It went through its init, or has none. */
+static inline bool keel__entry_is_ready(const struct keel__entry *entry)
+{
+	return atomic_load_explicit(&entry->ready, memory_order_acquire);
+}
 
 /*
  * Initialise the backend, if that has not happened. 0, or what its init
  * returned with one line in @ret_why.
  */
-int keel__entry_init(struct keel_backend_ref *entry, char *ret_why,
-		     size_t why_len);
+int keel__entry_init(struct keel__entry *entry, char *ret_why, size_t why_len);
 
 /*
  * The entries at one moment, best first: by priority, then by age. Immutable
@@ -46,26 +76,36 @@ int keel__entry_init(struct keel_backend_ref *entry, char *ret_why,
 struct keel__snapshot {
 	atomic_uint nr_refs;
 	size_t nr_entries;
-	struct keel_backend_ref *entries[];
+	struct keel__entry *entries[];
 };
 
 struct keel_registry {
-	pthread_mutex_t lock;	    /* guards the pointer below, only */
-	struct keel__snapshot *now; /* NULL: no entries */
+	pthread_mutex_t lock; /* of those who change it */
+	/* NULL: no entries. Replaced under the lock, read without it. */
+	_Atomic(struct keel__snapshot *) now;
+	struct keel__readers readers;
 };
 
 /* Is it the process's own? Makes nothing. */
 bool keel__registry_is_default(const struct keel_registry *registry);
 
-/* Counted; NULL if there are no entries. @registry NULL: the default one. */
+/* Counted; NULL if there are no entries. */
 struct keel__snapshot *keel__registry_snapshot(struct keel_registry *registry);
+
+/*
+ * @old without @drop and with @put, which goes behind those of its priority;
+ * each of the three may be NULL. NULL without memory.
+ */
+struct keel__snapshot *keel__snapshot_edit(const struct keel__snapshot *old,
+					   const struct keel__entry *drop,
+					   struct keel__entry *put);
 
 /* NULL is fine. */
 void keel__snapshot_unref(struct keel__snapshot *snap);
 
 /* The entry of that name, borrowed from @snap; NULL if there is none. */
-struct keel_backend_ref *keel__snapshot_find(const struct keel__snapshot *snap,
-					     const char *name);
+struct keel__entry *keel__snapshot_find(const struct keel__snapshot *snap,
+					const char *name);
 
 /* Names the backend to use where the program names none. */
 #define KEEL__REGISTRY_ENV "KEEL_BACKEND"

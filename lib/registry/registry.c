@@ -4,95 +4,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "lib/base/base-private.h"
-
-/*
- * Readers take a counted snapshot under the lock, which is held for the length
- * of one increment, and do everything else without it. A lock-free lookup needs
- * another way to take the count in keel__registry_snapshot(), nothing else.
- */
 struct keel__snapshot *keel__registry_snapshot(struct keel_registry *registry)
 {
-	struct keel__snapshot *snap;
+	atomic_uint *inside = keel__readers_enter(&registry->readers);
+	struct keel__snapshot *snap = atomic_load(&registry->now);
 
-	if (!registry)
-		registry = keel_registry_default();
-	pthread_mutex_lock(&registry->lock);
-	snap = registry->now;
 	if (snap)
 		atomic_fetch_add_explicit(&snap->nr_refs, 1,
 					  memory_order_relaxed);
-	pthread_mutex_unlock(&registry->lock);
-	return snap;
-}
-
-void keel__snapshot_unref(struct keel__snapshot *snap)
-{
-	if (!snap || atomic_fetch_sub_explicit(&snap->nr_refs, 1,
-					       memory_order_acq_rel) != 1)
-		return;
-	for (size_t i = 0; i < snap->nr_entries; i++)
-		keel_backend_ref_unref(snap->entries[i]);
-	free(snap);
-}
-
-struct keel_backend_ref *keel__snapshot_find(const struct keel__snapshot *snap,
-					     const char *name)
-{
-	for (size_t i = 0; snap && i < snap->nr_entries; i++) {
-		if (!strcmp(snap->entries[i]->be->name, name))
-			return snap->entries[i];
-	}
-	return NULL;
-}
-
-static struct keel__snapshot *snapshot_new(size_t max_entries)
-{
-	struct keel__snapshot *snap;
-
-	snap = malloc(sizeof(*snap) + max_entries * sizeof(snap->entries[0]));
-	if (!snap)
-		return NULL;
-	atomic_init(&snap->nr_refs, 1);
-	snap->nr_entries = 0;
-	return snap;
-}
-
-static void snapshot_push(struct keel__snapshot *snap,
-			  struct keel_backend_ref *entry)
-{
-	snap->entries[snap->nr_entries++] = keel_backend_ref_ref(entry);
-}
-
-/* @old and @entry, which goes behind those of the same priority. */
-static struct keel__snapshot *with(const struct keel__snapshot *old,
-				   struct keel_backend_ref *entry)
-{
-	size_t nr = old ? old->nr_entries : 0;
-	struct keel__snapshot *snap = snapshot_new(nr + 1);
-	size_t i = 0;
-
-	if (!snap)
-		return NULL;
-	while (i < nr && old->entries[i]->be->priority >= entry->be->priority)
-		snapshot_push(snap, old->entries[i++]);
-	snapshot_push(snap, entry);
-	while (i < nr)
-		snapshot_push(snap, old->entries[i++]);
-	return snap;
-}
-
-static struct keel__snapshot *without(const struct keel__snapshot *old,
-				      const struct keel_backend_ref *entry)
-{
-	struct keel__snapshot *snap = snapshot_new(old->nr_entries);
-
-	for (size_t i = 0; snap && i < old->nr_entries; i++) {
-		if (old->entries[i] != entry)
-			snapshot_push(snap, old->entries[i]);
-	}
+	keel__readers_leave(inside);
 	return snap;
 }
 
@@ -103,10 +23,9 @@ int keel_registry_new(struct keel_registry **ret_registry)
 
 	if (!ret_registry)
 		return -EINVAL;
-	registry = malloc(sizeof(*registry));
+	registry = calloc(1, sizeof(*registry));
 	if (!registry)
 		return -ENOMEM;
-	registry->now = NULL;
 	err = pthread_mutex_init(&registry->lock, NULL);
 	if (err) {
 		free(registry);
@@ -121,27 +40,40 @@ struct keel_registry *keel_registry_free(struct keel_registry *registry)
 	/* The default one lives as long as the process. */
 	if (!registry || keel__registry_is_default(registry))
 		return NULL;
-	keel__snapshot_unref(registry->now);
+	keel__snapshot_unref(atomic_load(&registry->now));
 	pthread_mutex_destroy(&registry->lock);
 	free(registry);
 	return NULL;
 }
 
-/* Put @entry in; the registry takes a count of its own. */
-static int put(struct keel_registry *registry, struct keel_backend_ref *entry)
+/*
+ * Make @snap what lookups see; the lock is held. Gives back what they saw
+ * before, which no lookup that has not counted it knows any more.
+ */
+static struct keel__snapshot *publish(struct keel_registry *registry,
+				      struct keel__snapshot *snap)
+{
+	struct keel__snapshot *old = atomic_exchange(&registry->now, snap);
+
+	keel__readers_wait(&registry->readers);
+	return old;
+}
+
+/* Put @entry in; the registry holds it too. */
+static int put(struct keel_registry *registry, struct keel__entry *entry)
 {
 	struct keel__snapshot *old = NULL;
 	struct keel__snapshot *snap;
 	int ret = 0;
 
 	pthread_mutex_lock(&registry->lock);
-	if (keel__snapshot_find(registry->now, entry->be->name)) {
+	snap = atomic_load(&registry->now);
+	if (keel__snapshot_find(snap, entry->be->name)) {
 		ret = -EEXIST;
-	} else if (!(snap = with(registry->now, entry))) {
+	} else if (!(snap = keel__snapshot_edit(snap, NULL, entry))) {
 		ret = -ENOMEM;
 	} else {
-		old = registry->now;
-		registry->now = snap;
+		old = publish(registry, snap);
 	}
 	pthread_mutex_unlock(&registry->lock);
 	keel__snapshot_unref(old);
@@ -151,7 +83,7 @@ static int put(struct keel_registry *registry, struct keel_backend_ref *entry)
 int keel_registry_add(struct keel_registry *registry,
 		      const struct keel_backend *backend)
 {
-	struct keel_backend_ref *entry;
+	struct keel__entry *entry;
 	int ret;
 
 	if (!registry || !backend)
@@ -160,13 +92,13 @@ int keel_registry_add(struct keel_registry *registry,
 	if (ret)
 		return ret;
 	ret = put(registry, entry);
-	keel_backend_ref_unref(entry);
+	keel__entry_drop(entry);
 	return ret;
 }
 
 int keel_registry_remove(struct keel_registry *registry, const char *name)
 {
-	struct keel_backend_ref *entry;
+	struct keel__entry *entry;
 	struct keel__snapshot *old = NULL;
 	struct keel__snapshot *snap;
 	int ret = 0;
@@ -174,14 +106,14 @@ int keel_registry_remove(struct keel_registry *registry, const char *name)
 	if (!registry || !name)
 		return -EINVAL;
 	pthread_mutex_lock(&registry->lock);
-	entry = keel__snapshot_find(registry->now, name);
+	snap = atomic_load(&registry->now);
+	entry = keel__snapshot_find(snap, name);
 	if (!entry) {
 		ret = -ENOENT;
-	} else if (!(snap = without(registry->now, entry))) {
+	} else if (!(snap = keel__snapshot_edit(snap, entry, NULL))) {
 		ret = -ENOMEM;
 	} else {
-		old = registry->now;
-		registry->now = snap;
+		old = publish(registry, snap);
 	}
 	pthread_mutex_unlock(&registry->lock);
 	keel__snapshot_unref(old);

@@ -76,7 +76,7 @@ static void line_add_caps(struct line *line, uint64_t caps)
 	}
 }
 
-static bool is_insecure(const struct keel_backend_ref *entry)
+static bool is_insecure(const struct keel__entry *entry)
 {
 	return (entry->be->caps & KEEL_CAP_INSECURE) != 0;
 }
@@ -88,7 +88,7 @@ static void line_add_names(struct line *line, const struct keel__snapshot *snap,
 	const char *sep = "";
 
 	for (size_t i = 0; snap && i < snap->nr_entries; i++) {
-		const struct keel_backend_ref *entry = snap->entries[i];
+		const struct keel__entry *entry = snap->entries[i];
 
 		if ((entry->be->caps & caps) != caps ||
 		    (secure_only && is_insecure(entry)))
@@ -145,7 +145,7 @@ static int refuse_caps(const struct keel__snapshot *snap,
 	return refuse(diag, -ENOTSUP, &line);
 }
 
-static int refuse_init(const struct keel_backend_ref *entry, int err,
+static int refuse_init(const struct keel__entry *entry, int err,
 		       const char *why, struct keel_diag *diag)
 {
 	return keel__diag_set(diag, err, KEEL_ERR_BACKEND, 0, "backend init",
@@ -156,9 +156,9 @@ static int refuse_init(const struct keel_backend_ref *entry, int err,
 /* The entry of that name, borrowed, ready. */
 static int find_named(const struct keel__snapshot *snap,
 		      const struct wish *wish, struct keel_diag *diag,
-		      struct keel_backend_ref **ret_entry)
+		      struct keel__entry **ret_entry)
 {
-	struct keel_backend_ref *entry = keel__snapshot_find(snap, wish->name);
+	struct keel__entry *entry = keel__snapshot_find(snap, wish->name);
 	char why[KEEL__WHY_LEN];
 	uint64_t missing;
 	int err;
@@ -178,7 +178,7 @@ static int find_named(const struct keel__snapshot *snap,
 }
 
 /* Why @entry is not the choice, as a part of a line; empty if it can be. */
-static void judge(struct keel_backend_ref *entry, uint64_t caps,
+static void judge(struct keel__entry *entry, uint64_t caps,
 		  struct line *ret_why)
 {
 	char text[KEEL__WHY_LEN];
@@ -197,8 +197,7 @@ static void judge(struct keel_backend_ref *entry, uint64_t caps,
 
 /* The best usable one, borrowed. */
 static int find_best(const struct keel__snapshot *snap, uint64_t caps,
-		     struct keel_diag *diag,
-		     struct keel_backend_ref **ret_entry)
+		     struct keel_diag *diag, struct keel__entry **ret_entry)
 {
 	struct line all = {.len = 0};
 	struct line why;
@@ -218,26 +217,72 @@ static int find_best(const struct keel__snapshot *snap, uint64_t caps,
 	return refuse(diag, -ENOENT, &all);
 }
 
+/* Is it what a lookup comes to, if it is ready? */
+static bool fits(const struct keel__entry *entry, const struct wish *wish)
+{
+	if (wish->name && strcmp(entry->be->name, wish->name) != 0)
+		return false;
+	if (is_insecure(entry) && (!wish->name || wish->from_env))
+		return false;
+	return (entry->be->caps & wish->caps) == wish->caps;
+}
+
+/* What nearly all lookups come to, without a lock and without a wait. */
+static struct keel_backend_ref *find_ready(struct keel_registry *registry,
+					   const struct wish *wish)
+{
+	atomic_uint *inside = keel__readers_enter(&registry->readers);
+	const struct keel__snapshot *snap = atomic_load(&registry->now);
+	struct keel_backend_ref *ref = NULL;
+
+	for (size_t i = 0; snap && i < snap->nr_entries; i++) {
+		struct keel__entry *entry = snap->entries[i];
+
+		if (!fits(entry, wish))
+			continue;
+		if (keel__entry_is_ready(entry))
+			ref = keel__entry_ref(entry);
+		break;
+	}
+	keel__readers_leave(inside);
+	return ref;
+}
+
+/* Initialises what has to be, or says why there is nothing to find. */
+static int find_slowly(struct keel_registry *registry, const struct wish *wish,
+		       struct keel_diag *ret_diag,
+		       struct keel_backend_ref **ret_ref)
+{
+	struct keel__snapshot *snap = keel__registry_snapshot(registry);
+	struct keel__entry *entry = NULL;
+	int ret;
+
+	if (wish->name)
+		ret = find_named(snap, wish, ret_diag, &entry);
+	else
+		ret = find_best(snap, wish->caps, ret_diag, &entry);
+	if (!ret)
+		*ret_ref = keel__entry_ref(entry);
+	keel__snapshot_unref(snap);
+	return ret;
+}
+
 int keel_registry_find(struct keel_registry *registry, const char *name,
 		       uint64_t caps, struct keel_diag *ret_diag,
 		       struct keel_backend_ref **ret_ref)
 {
 	struct wish wish = make_wish(name, caps);
-	struct keel__snapshot *snap;
-	struct keel_backend_ref *entry = NULL;
-	int ret;
+	struct keel_backend_ref *ref;
 
 	if (!ret_ref)
 		return keel__diag_set(ret_diag, -EINVAL, KEEL_ERR_USAGE, 0,
 				      "backend lookup",
 				      "no place for the result");
-	snap = keel__registry_snapshot(registry);
-	if (wish.name)
-		ret = find_named(snap, &wish, ret_diag, &entry);
-	else
-		ret = find_best(snap, caps, ret_diag, &entry);
-	if (!ret)
-		*ret_ref = keel_backend_ref_ref(entry);
-	keel__snapshot_unref(snap);
-	return ret;
+	if (!registry)
+		registry = keel_registry_default();
+	ref = find_ready(registry, &wish);
+	if (!ref)
+		return find_slowly(registry, &wish, ret_diag, ret_ref);
+	*ret_ref = ref;
+	return 0;
 }
