@@ -12,9 +12,10 @@ const char keel__backends_usage[] =
 	"usage: keel backends\n"
 	"\n"
 	"Lists the TLS backends, best first: name, library version at build and\n"
-	"now, and what it can do. '*' marks the one that is used when none is\n"
-	"named; KEEL_BACKEND in the environment changes it. Of a backend that\n"
-	"cannot be used the reason is given.\n";
+	"now, priority, what it can do and where it is from. '*' marks the one\n"
+	"that is used when none is named; KEEL_BACKEND in the environment changes\n"
+	"it. Of a backend that cannot be used the reason is given. Files are\n"
+	"looked for in the directories of KEEL_BACKEND_PATH and in keel's own.\n";
 
 static void print_caps(uint64_t caps)
 {
@@ -35,13 +36,15 @@ static int print_row(const struct keel_backend_info *info, void *arg)
 	const char *run = info->run_version ? info->run_version : "-";
 
 	(void)arg;
-	printf("%c %-10s %-10s %-10s %-8s ", info->is_default ? '*' : ' ',
+	printf("%c %-10s %-10s %-10s %-8s %8d ", info->is_default ? '*' : ' ',
 	       info->name, info->build_version ? info->build_version : "-", run,
-	       info->usable ? "yes" : "no");
+	       info->usable ? "yes" : "no", info->priority);
 	print_caps(info->caps);
 	putchar('\n');
 	if (info->description && *info->description)
 		printf("  %-10s %s\n", "", info->description);
+	printf("  %-10s %s%s\n", "", info->path ? "file: " : "built in",
+	       info->path ? info->path : "");
 	if (*info->why)
 		printf("  %-10s note: %s\n", "", info->why);
 	return 0;
@@ -69,8 +72,8 @@ int backends_main(int argc, char **argv)
 				 argv[optind]);
 		return KEEL_EXIT_USAGE;
 	}
-	printf("  %-10s %-10s %-10s %-8s %s\n", "NAME", "BUILT", "RUNNING",
-	       "USABLE", "CAPABILITIES");
+	printf("  %-10s %-10s %-10s %-8s %8s %s\n", "NAME", "BUILT", "RUNNING",
+	       "USABLE", "PRIORITY", "CAPABILITIES");
 	err = keel_registry_list(NULL, print_row, NULL);
 	if (err) {
 		keel__tool_error("cannot list the backends: %s",

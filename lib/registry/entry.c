@@ -9,9 +9,6 @@
 
 #include "lib/base/base-private.h"
 
-/* Longest name; names go into tables and messages. */
-#define MAX_NAME_LEN 31
-
 /* Slots a row must fill: always, or if it claims one of the capabilities. */
 static const struct {
 	size_t offset;
@@ -49,12 +46,11 @@ static bool slot_filled(const struct keel_backend *be, size_t offset)
 	return slot != NULL;
 }
 
-static bool name_is_good(const char *name)
+bool keel__name_is_good(const char *name, size_t len)
 {
-	size_t len = name ? strnlen(name, MAX_NAME_LEN + 1) : 0;
+	static const char good[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
 
-	return len && len <= MAX_NAME_LEN &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == len;
+	return len && len < KEEL__NAME_LEN && strspn(name, good) >= len;
 }
 
 static int judge(const struct keel_backend *be)
@@ -62,7 +58,8 @@ static int judge(const struct keel_backend *be)
 	/* These two first: they say whether the rest can be read at all. */
 	if (be->abi != KEEL_BACKEND_ABI || be->sz < sizeof(*be))
 		return -EPROTONOSUPPORT;
-	if (!name_is_good(be->name))
+	if (!be->name ||
+	    !keel__name_is_good(be->name, strnlen(be->name, KEEL__NAME_LEN)))
 		return -EINVAL;
 	for (size_t i = 0; i < KEEL__ARRAY_LEN(mandatory); i++) {
 		if (mandatory[i].caps && !(be->caps & mandatory[i].caps))
@@ -73,6 +70,32 @@ static int judge(const struct keel_backend *be)
 	return 0;
 }
 
+static struct keel__entry *alloc_entry(void)
+{
+	struct keel__entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	if (pthread_mutex_init(&entry->lock, NULL)) {
+		free(entry);
+		return NULL;
+	}
+	atomic_init(&entry->nr_holders, 1);
+	atomic_init(&entry->nr_shards, KEEL__NR_SHARDS);
+	for (size_t i = 0; i < KEEL__NR_SHARDS; i++) {
+		atomic_init(&entry->shards[i].nr_refs, 1);
+		entry->shards[i].entry = entry;
+	}
+	return entry;
+}
+
+static void set_row(struct keel__entry *entry, const struct keel_backend *be)
+{
+	entry->be = be;
+	atomic_init(&entry->ready, be->init == NULL);
+	snprintf(entry->name, sizeof(entry->name), "%s", be->name);
+}
+
 int keel__entry_new(const struct keel_backend *be,
 		    struct keel__entry **ret_entry)
 {
@@ -81,22 +104,90 @@ int keel__entry_new(const struct keel_backend *be,
 
 	if (err)
 		return err;
-	entry = malloc(sizeof(*entry));
+	entry = alloc_entry();
 	if (!entry)
 		return -ENOMEM;
-	err = pthread_mutex_init(&entry->lock, NULL);
+	set_row(entry, be);
+	*ret_entry = entry;
+	return 0;
+}
+
+/* keel-NAME.so is called NAME, anything else what the file is called. */
+static void name_by_file(struct keel__entry *entry)
+{
+	const char *slash = strrchr(entry->path, '/');
+	const char *name = slash ? slash + 1 : entry->path;
+	size_t len = strlen(name);
+
+	if (len > strlen("keel-.so") && !strncmp(name, "keel-", 5) &&
+	    !strcmp(name + len - 3, ".so")) {
+		name += 5;
+		len -= 8;
+	}
+	snprintf(entry->name, sizeof(entry->name), "%.*s", (int)len, name);
+	for (size_t i = 0; entry->name[i]; i++) {
+		if (!keel__name_is_good(entry->name + i, 1))
+			entry->name[i] = '_';
+	}
+}
+
+struct keel__entry *keel__entry_new_file(const char *path,
+					 const struct keel__refusal *why)
+{
+	struct keel__entry *entry = alloc_entry();
+
+	if (!entry)
+		return NULL;
+	entry->path = strdup(path);
+	if (!entry->path) {
+		keel__entry_drop(entry);
+		return NULL;
+	}
+	if (why)
+		entry->refusal = *why;
+	else
+		keel__refuse(&entry->refusal, -EAGAIN, "not loaded yet");
+	name_by_file(entry);
+	return entry;
+}
+
+static int judge_module(const struct keel_backend *be, const char *name,
+			struct keel__refusal *ret_why)
+{
+	int err = judge(be);
+
+	if (err == -EPROTONOSUPPORT)
+		return keel__refuse(ret_why, err,
+				    "its row is not what its note says");
+	if (err)
+		return keel__refuse(ret_why, err,
+				    "its row is not complete: a name, or a "
+				    "function it must have, is missing");
+	if (name && strcmp(name, be->name) != 0)
+		return keel__refuse(ret_why, -EINVAL,
+				    "it calls itself \"%s\", not as its file "
+				    "is called",
+				    be->name);
+	return 0;
+}
+
+int keel__entry_load(const char *path, const char *name,
+		     struct keel__entry **ret_entry,
+		     struct keel__refusal *ret_why)
+{
+	struct keel__entry *entry = keel__entry_new_file(path, NULL);
+	int err;
+
+	if (!entry)
+		return keel__refuse(ret_why, -ENOMEM, "no memory");
+	err = keel__module_load(path, &entry->module, ret_why);
+	if (!err)
+		err = judge_module(entry->module.be, name, ret_why);
 	if (err) {
-		free(entry);
-		return -err;
+		keel__entry_drop(entry);
+		return err;
 	}
-	atomic_init(&entry->nr_holders, 1);
-	atomic_init(&entry->nr_shards, KEEL__NR_SHARDS);
-	atomic_init(&entry->ready, be->init == NULL);
-	entry->be = be;
-	for (size_t i = 0; i < KEEL__NR_SHARDS; i++) {
-		atomic_init(&entry->shards[i].nr_refs, 1);
-		entry->shards[i].entry = entry;
-	}
+	set_row(entry, entry->module.be);
 	*ret_entry = entry;
 	return 0;
 }
@@ -130,7 +221,9 @@ void keel__entry_drop(struct keel__entry *entry)
 
 static void entry_free(struct keel__entry *entry)
 {
+	keel__module_unload(&entry->module);
 	pthread_mutex_destroy(&entry->lock);
+	free(entry->path);
 	free(entry);
 }
 

@@ -32,19 +32,16 @@ const char *keel_cap_name(unsigned int bit)
 	return NULL;
 }
 
-static void fill_info(struct keel__entry *entry,
-		      struct keel_backend_info *ret_info)
+/* What can be said of a row. */
+static void fill_row(struct keel__entry *entry,
+		     struct keel_backend_info *ret_info)
 {
 	const struct keel_backend *be = entry->be;
 
-	*ret_info = (struct keel_backend_info){
-		.sz = sizeof(*ret_info),
-		.name = be->name,
-		.description = be->description ? be->description : "",
-		.build_version = be->build_version(),
-		.caps = be->caps,
-		.priority = be->priority,
-	};
+	if (be->description)
+		ret_info->description = be->description;
+	ret_info->build_version = be->build_version();
+	ret_info->caps = be->caps;
 	ret_info->usable =
 		!keel__entry_init(entry, ret_info->why, sizeof(ret_info->why));
 	if (!ret_info->usable)
@@ -53,6 +50,25 @@ static void fill_info(struct keel__entry *entry,
 	if (be->caps & KEEL_CAP_INSECURE)
 		snprintf(ret_info->why, sizeof(ret_info->why), "%s",
 			 keel__insecure_why);
+}
+
+static void fill_info(const struct keel__slot *slot,
+		      struct keel_backend_info *ret_info)
+{
+	struct keel__entry *entry = slot->entry;
+
+	*ret_info = (struct keel_backend_info){
+		.sz = sizeof(*ret_info),
+		.name = entry->name,
+		.description = "",
+		.priority = slot->priority,
+		.path = entry->path,
+	};
+	if (entry->be)
+		fill_row(entry, ret_info);
+	else
+		snprintf(ret_info->why, sizeof(ret_info->why), "%s",
+			 entry->refusal.text);
 }
 
 /* Mark what keel_registry_find(NULL) gives, and say why the others are not. */
@@ -84,13 +100,13 @@ static int walk(const struct keel__snapshot *snap,
 	struct keel_backend_info *infos;
 	int ret = 0;
 
-	infos = calloc(snap->nr_entries, sizeof(*infos));
+	infos = calloc(snap->nr_slots, sizeof(*infos));
 	if (!infos)
 		return -ENOMEM;
-	for (size_t i = 0; i < snap->nr_entries; i++)
-		fill_info(snap->entries[i], &infos[i]);
-	mark_default(infos, snap->nr_entries);
-	for (size_t i = 0; !ret && i < snap->nr_entries; i++)
+	for (size_t i = 0; i < snap->nr_slots; i++)
+		fill_info(&snap->slots[i], &infos[i]);
+	mark_default(infos, snap->nr_slots);
+	for (size_t i = 0; !ret && i < snap->nr_slots; i++)
 		ret = fn(&infos[i], arg);
 	free(infos);
 	return ret;
@@ -102,14 +118,17 @@ int keel_registry_list(struct keel_registry *registry,
 		       void *arg)
 {
 	struct keel__snapshot *snap;
-	int ret = 0;
+	int ret;
 
 	if (!fn)
 		return -EINVAL;
 	if (!registry)
 		registry = keel_registry_default();
+	ret = keel__registry_settle(registry, NULL);
+	if (ret)
+		return ret;
 	snap = keel__registry_snapshot(registry);
-	if (snap && snap->nr_entries)
+	if (snap && snap->nr_slots)
 		ret = walk(snap, fn, arg);
 	keel__snapshot_unref(snap);
 	return ret;

@@ -8,10 +8,11 @@
 
 #include <keel/registry.h>
 
+#include "lib/registry/module-private.h"
 #include "lib/registry/readers-private.h"
 
-/* Room for the reason why a backend cannot be used. */
-#define KEEL__WHY_LEN sizeof(((struct keel_backend_info *)NULL)->why)
+/* Room for a name; names go into tables and messages. */
+#define KEEL__NAME_LEN 32
 
 struct keel__entry;
 
@@ -28,19 +29,27 @@ struct keel_backend_ref {
 };
 
 /*
- * An entry: one backend. It lives as long as one of its shards has a count.
- * Those who hold the entry itself, a snapshot or the one who makes it, hold one
- * count of every shard between them.
+ * An entry: one backend, or a file that may become one, or that was refused. It
+ * lives as long as one of its shards has a count. Those who hold the entry
+ * itself, a snapshot or the one who makes it, hold one count of every shard
+ * between them. A module goes with its entry.
  */
 struct keel__entry {
 	atomic_uint nr_holders;
 	atomic_uint nr_shards; /* those with a count */
 	atomic_bool ready;     /* the row's init went well; never goes back */
 	pthread_mutex_t lock;  /* held while init runs */
-	const struct keel_backend *be;
+	const struct keel_backend *be; /* NULL: not loaded */
+	struct keel__module module;
+	struct keel__refusal refusal; /* not loaded: why */
+	char name[KEEL__NAME_LEN];
+	char *path; /* NULL: not from a file */
 	char apart[KEEL__LINE_LEN];
 	struct keel_backend_ref shards[KEEL__NR_SHARDS];
 };
+
+/* Is it fit for messages? Of @len bytes, without an end. */
+bool keel__name_is_good(const char *name, size_t len);
 
 /*
  * Judge a row and make an entry with one holder. Errors as of
@@ -48,6 +57,21 @@ struct keel__entry {
  */
 int keel__entry_new(const struct keel_backend *be,
 		    struct keel__entry **ret_entry);
+
+/*
+ * An entry for a file, by the name of the file. It is not usable; @why says
+ * why, or is NULL for one that was not tried. NULL without memory.
+ */
+struct keel__entry *keel__entry_new_file(const char *path,
+					 const struct keel__refusal *why);
+
+/*
+ * An entry for a file that is loaded. 0; -ENOMEM; or a refusal. With @name the
+ * row has to have that one.
+ */
+int keel__entry_load(const char *path, const char *name,
+		     struct keel__entry **ret_entry,
+		     struct keel__refusal *ret_why);
 
 /* One more holder, one less; NULL is fine for the latter. */
 struct keel__entry *keel__entry_hold(struct keel__entry *entry);
@@ -68,15 +92,30 @@ static inline bool keel__entry_is_ready(const struct keel__entry *entry)
  */
 int keel__entry_init(struct keel__entry *entry, char *ret_why, size_t why_len);
 
+/* Who comes before whom, whatever the priorities. */
+enum keel__rank {
+	KEEL__GIVEN,   /* built in, or put in by the program */
+	KEEL__FOUND,   /* loaded from one of the directories */
+	KEEL__PENDING, /* in one of the directories, loaded when needed */
+	KEEL__REFUSED,
+};
+
+struct keel__slot {
+	struct keel__entry *entry;
+	enum keel__rank rank;
+	int priority;
+};
+
 /*
- * The entries at one moment, best first: by priority, then by age. Immutable
- * and counted: who holds one walks it without a lock while others add and
- * remove.
+ * The entries at one moment, best first: by rank, by priority, then by age.
+ * Immutable and counted: who holds one walks it without a lock while others add
+ * and remove. Of two with one name only the first can have a row.
  */
 struct keel__snapshot {
 	atomic_uint nr_refs;
-	size_t nr_entries;
-	struct keel__entry *entries[];
+	bool has_pending;
+	size_t nr_slots;
+	struct keel__slot slots[];
 };
 
 struct keel_registry {
@@ -93,22 +132,54 @@ bool keel__registry_is_default(const struct keel_registry *registry);
 struct keel__snapshot *keel__registry_snapshot(struct keel_registry *registry);
 
 /*
- * @old without @drop and with @put, which goes behind those of its priority;
- * each of the three may be NULL. NULL without memory.
+ * @old without @drop and with @put; each of the three may be NULL. NULL without
+ * memory.
  */
 struct keel__snapshot *keel__snapshot_edit(const struct keel__snapshot *old,
-					   const struct keel__entry *drop,
-					   struct keel__entry *put);
+					   const struct keel__slot *drop,
+					   const struct keel__slot *put);
 
 /* NULL is fine. */
 void keel__snapshot_unref(struct keel__snapshot *snap);
 
-/* The entry of that name, borrowed from @snap; NULL if there is none. */
-struct keel__entry *keel__snapshot_find(const struct keel__snapshot *snap,
-					const char *name);
+/* The first of that name, borrowed from @snap; NULL if there is none. */
+const struct keel__slot *keel__snapshot_find(const struct keel__snapshot *snap,
+					     const char *name);
+
+/* The one without a row that stands for that file. */
+const struct keel__slot *
+keel__snapshot_find_file(const struct keel__snapshot *s, const char *path);
+
+/*
+ * What changes a registry holds its lock from before the look at the snapshot
+ * that it changes until the new one is there.
+ */
+void keel__registry_lock(struct keel_registry *registry);
+void keel__registry_unlock(struct keel_registry *registry);
+
+/*
+ * Replace @drop by @put, as keel__snapshot_edit(); under the lock. 0 or
+ * -ENOMEM. What lookups saw before is to be unreferenced without the lock: with
+ * it may go a module.
+ */
+int keel__registry_edit(struct keel_registry *registry,
+			const struct keel__slot *drop,
+			const struct keel__slot *put,
+			struct keel__snapshot **ret_old);
+
+/* As keel_registry_scan(). */
+int keel__registry_scan_path(struct keel_registry *registry, const char *dirs);
+
+/*
+ * Load what is pending: the files of that name, or all if it is NULL. Those
+ * that are refused stay, with the reason. 0 or -ENOMEM.
+ */
+int keel__registry_settle(struct keel_registry *registry, const char *name);
 
 /* Names the backend to use where the program names none. */
 #define KEEL__REGISTRY_ENV "KEEL_BACKEND"
+/* Directories with modules, separated by colons. */
+#define KEEL__REGISTRY_PATH_ENV "KEEL_BACKEND_PATH"
 
 /* What it says; NULL if it is not set, empty or not to be trusted. */
 const char *keel__registry_env(void);

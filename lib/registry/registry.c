@@ -46,36 +46,50 @@ struct keel_registry *keel_registry_free(struct keel_registry *registry)
 	return NULL;
 }
 
-/*
- * Make @snap what lookups see; the lock is held. Gives back what they saw
- * before, which no lookup that has not counted it knows any more.
- */
-static struct keel__snapshot *publish(struct keel_registry *registry,
-				      struct keel__snapshot *snap)
+void keel__registry_lock(struct keel_registry *registry)
 {
-	struct keel__snapshot *old = atomic_exchange(&registry->now, snap);
+	pthread_mutex_lock(&registry->lock);
+}
 
+void keel__registry_unlock(struct keel_registry *registry)
+{
+	pthread_mutex_unlock(&registry->lock);
+}
+
+int keel__registry_edit(struct keel_registry *registry,
+			const struct keel__slot *drop,
+			const struct keel__slot *put,
+			struct keel__snapshot **ret_old)
+{
+	struct keel__snapshot *old = atomic_load(&registry->now);
+	struct keel__snapshot *snap = keel__snapshot_edit(old, drop, put);
+
+	if (!snap)
+		return -ENOMEM;
+	atomic_store(&registry->now, snap);
+	/* Who looked before has counted what it needs when it is gone. */
 	keel__readers_wait(&registry->readers);
-	return old;
+	*ret_old = old;
+	return 0;
 }
 
 /* Put @entry in; the registry holds it too. */
 static int put(struct keel_registry *registry, struct keel__entry *entry)
 {
+	const struct keel__slot slot = {
+		.entry = entry,
+		.rank = KEEL__GIVEN,
+		.priority = entry->be->priority,
+	};
+	const struct keel__slot *other;
 	struct keel__snapshot *old = NULL;
-	struct keel__snapshot *snap;
-	int ret = 0;
+	int ret = -EEXIST;
 
-	pthread_mutex_lock(&registry->lock);
-	snap = atomic_load(&registry->now);
-	if (keel__snapshot_find(snap, entry->be->name)) {
-		ret = -EEXIST;
-	} else if (!(snap = keel__snapshot_edit(snap, NULL, entry))) {
-		ret = -ENOMEM;
-	} else {
-		old = publish(registry, snap);
-	}
-	pthread_mutex_unlock(&registry->lock);
+	keel__registry_lock(registry);
+	other = keel__snapshot_find(atomic_load(&registry->now), entry->name);
+	if (!other || !other->entry->be)
+		ret = keel__registry_edit(registry, NULL, &slot, &old);
+	keel__registry_unlock(registry);
 	keel__snapshot_unref(old);
 	return ret;
 }
@@ -98,24 +112,17 @@ int keel_registry_add(struct keel_registry *registry,
 
 int keel_registry_remove(struct keel_registry *registry, const char *name)
 {
-	struct keel__entry *entry;
 	struct keel__snapshot *old = NULL;
-	struct keel__snapshot *snap;
-	int ret = 0;
+	const struct keel__slot *slot;
+	int ret = -ENOENT;
 
 	if (!registry || !name)
 		return -EINVAL;
-	pthread_mutex_lock(&registry->lock);
-	snap = atomic_load(&registry->now);
-	entry = keel__snapshot_find(snap, name);
-	if (!entry) {
-		ret = -ENOENT;
-	} else if (!(snap = keel__snapshot_edit(snap, entry, NULL))) {
-		ret = -ENOMEM;
-	} else {
-		old = publish(registry, snap);
-	}
-	pthread_mutex_unlock(&registry->lock);
+	keel__registry_lock(registry);
+	slot = keel__snapshot_find(atomic_load(&registry->now), name);
+	if (slot)
+		ret = keel__registry_edit(registry, slot, NULL, &old);
+	keel__registry_unlock(registry);
 	keel__snapshot_unref(old);
 	return ret;
 }

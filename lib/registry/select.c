@@ -78,7 +78,13 @@ static void line_add_caps(struct line *line, uint64_t caps)
 
 static bool is_insecure(const struct keel__entry *entry)
 {
-	return (entry->be->caps & KEEL_CAP_INSECURE) != 0;
+	return entry->be && (entry->be->caps & KEEL_CAP_INSECURE) != 0;
+}
+
+/* Does it have all of them? A file that is not loaded has none. */
+static bool has_caps(const struct keel__entry *entry, uint64_t caps)
+{
+	return entry->be ? (entry->be->caps & caps) == caps : !caps;
 }
 
 /* Names of the entries that have @caps; of the secure ones only, if asked. */
@@ -87,13 +93,14 @@ static void line_add_names(struct line *line, const struct keel__snapshot *snap,
 {
 	const char *sep = "";
 
-	for (size_t i = 0; snap && i < snap->nr_entries; i++) {
-		const struct keel__entry *entry = snap->entries[i];
+	for (size_t i = 0; snap && i < snap->nr_slots; i++) {
+		const struct keel__entry *entry = snap->slots[i].entry;
 
-		if ((entry->be->caps & caps) != caps ||
+		if (snap->slots[i].rank == KEEL__REFUSED ||
+		    !has_caps(entry, caps) ||
 		    (secure_only && is_insecure(entry)))
 			continue;
-		line_add(line, "%s%s", sep, entry->be->name);
+		line_add(line, "%s%s", sep, entry->name);
 		sep = ", ";
 	}
 	if (!sep[0])
@@ -149,8 +156,17 @@ static int refuse_init(const struct keel__entry *entry, int err,
 		       const char *why, struct keel_diag *diag)
 {
 	return keel__diag_set(diag, err, KEEL_ERR_BACKEND, 0, "backend init",
-			      "backend \"%s\" cannot be used: %s",
-			      entry->be->name, why);
+			      "backend \"%s\" cannot be used: %s", entry->name,
+			      why);
+}
+
+static int refuse_file(const struct keel__entry *entry, struct keel_diag *diag)
+{
+	return keel__diag_set(diag, entry->refusal.err, KEEL_ERR_BACKEND, 0,
+			      "backend load",
+			      "backend \"%s\" cannot be used: %s; its file is "
+			      "%.100s",
+			      entry->name, entry->refusal.text, entry->path);
 }
 
 /* The entry of that name, borrowed, ready. */
@@ -158,13 +174,16 @@ static int find_named(const struct keel__snapshot *snap,
 		      const struct wish *wish, struct keel_diag *diag,
 		      struct keel__entry **ret_entry)
 {
-	struct keel__entry *entry = keel__snapshot_find(snap, wish->name);
+	const struct keel__slot *slot = keel__snapshot_find(snap, wish->name);
+	struct keel__entry *entry = slot ? slot->entry : NULL;
 	char why[KEEL__WHY_LEN];
 	uint64_t missing;
 	int err;
 
 	if (!entry)
 		return refuse_unknown(snap, wish, diag);
+	if (!entry->be)
+		return refuse_file(entry, diag);
 	if (wish->from_env && is_insecure(entry))
 		return refuse_insecure(snap, wish, diag);
 	missing = wish->caps & ~entry->be->caps;
@@ -182,10 +201,12 @@ static void judge(struct keel__entry *entry, uint64_t caps,
 		  struct line *ret_why)
 {
 	char text[KEEL__WHY_LEN];
-	uint64_t missing = caps & ~entry->be->caps;
+	uint64_t missing = entry->be ? caps & ~entry->be->caps : 0;
 
 	*ret_why = (struct line){.len = 0};
-	if (is_insecure(entry)) {
+	if (!entry->be) {
+		line_add(ret_why, "%s", entry->refusal.text);
+	} else if (is_insecure(entry)) {
 		line_add(ret_why, "%s", keel__insecure_why);
 	} else if (missing) {
 		line_add(ret_why, "lacks ");
@@ -197,22 +218,23 @@ static void judge(struct keel__entry *entry, uint64_t caps,
 
 /* The best usable one, borrowed. */
 static int find_best(const struct keel__snapshot *snap, uint64_t caps,
-		     struct keel_diag *diag, struct keel__entry **ret_entry)
+		     struct keel_diag *diag, const struct keel__slot **ret_slot)
 {
 	struct line all = {.len = 0};
 	struct line why;
 
 	line_add(&all, "no backend can be used");
-	if (!snap || !snap->nr_entries)
+	if (!snap || !snap->nr_slots)
 		line_add(&all, ": the registry is empty");
-	for (size_t i = 0; snap && i < snap->nr_entries; i++) {
-		judge(snap->entries[i], caps, &why);
+	for (size_t i = 0; snap && i < snap->nr_slots; i++) {
+		struct keel__entry *entry = snap->slots[i].entry;
+
+		judge(entry, caps, &why);
 		if (!why.len) {
-			*ret_entry = snap->entries[i];
+			*ret_slot = &snap->slots[i];
 			return 0;
 		}
-		line_add(&all, "; %s: %s", snap->entries[i]->be->name,
-			 why.text);
+		line_add(&all, "; %s: %s", entry->name, why.text);
 	}
 	return refuse(diag, -ENOENT, &all);
 }
@@ -220,11 +242,21 @@ static int find_best(const struct keel__snapshot *snap, uint64_t caps,
 /* Is it what a lookup comes to, if it is ready? */
 static bool fits(const struct keel__entry *entry, const struct wish *wish)
 {
-	if (wish->name && strcmp(entry->be->name, wish->name) != 0)
+	if (!entry->be || (wish->name && strcmp(entry->name, wish->name) != 0))
 		return false;
 	if (is_insecure(entry) && (!wish->name || wish->from_env))
 		return false;
-	return (entry->be->caps & wish->caps) == wish->caps;
+	return has_caps(entry, wish->caps);
+}
+
+/*
+ * Files in the directories are not loaded as long as something better is there;
+ * once one of them is to be chosen, all are, for their priorities to be known.
+ */
+static bool is_settled(const struct keel__snapshot *snap,
+		       const struct keel__slot *slot, const struct wish *wish)
+{
+	return wish->name || slot->rank == KEEL__GIVEN || !snap->has_pending;
 }
 
 /* What nearly all lookups come to, without a lock and without a wait. */
@@ -235,36 +267,62 @@ static struct keel_backend_ref *find_ready(struct keel_registry *registry,
 	const struct keel__snapshot *snap = atomic_load(&registry->now);
 	struct keel_backend_ref *ref = NULL;
 
-	for (size_t i = 0; snap && i < snap->nr_entries; i++) {
-		struct keel__entry *entry = snap->entries[i];
+	for (size_t i = 0; snap && i < snap->nr_slots; i++) {
+		const struct keel__slot *slot = &snap->slots[i];
 
-		if (!fits(entry, wish))
+		if (!fits(slot->entry, wish))
 			continue;
-		if (keel__entry_is_ready(entry))
-			ref = keel__entry_ref(entry);
+		if (keel__entry_is_ready(slot->entry) &&
+		    is_settled(snap, slot, wish))
+			ref = keel__entry_ref(slot->entry);
 		break;
 	}
 	keel__readers_leave(inside);
 	return ref;
 }
 
-/* Initialises what has to be, or says why there is nothing to find. */
+/* 0, 1 if files are to be loaded first, or a refusal. */
+static int find_in(const struct keel__snapshot *snap, const struct wish *wish,
+		   struct keel_diag *ret_diag,
+		   struct keel_backend_ref **ret_ref)
+{
+	const struct keel__slot *slot = NULL;
+	struct keel__entry *entry = NULL;
+	int ret;
+
+	if (wish->name) {
+		ret = find_named(snap, wish, ret_diag, &entry);
+	} else {
+		ret = find_best(snap, wish->caps, ret_diag, &slot);
+		if (snap && snap->has_pending &&
+		    (ret || !is_settled(snap, slot, wish)))
+			return 1;
+		entry = slot ? slot->entry : NULL;
+	}
+	if (!ret)
+		*ret_ref = keel__entry_ref(entry);
+	return ret;
+}
+
+/* Loads and initialises what has to be, or says why there is nothing. */
 static int find_slowly(struct keel_registry *registry, const struct wish *wish,
 		       struct keel_diag *ret_diag,
 		       struct keel_backend_ref **ret_ref)
 {
-	struct keel__snapshot *snap = keel__registry_snapshot(registry);
-	struct keel__entry *entry = NULL;
-	int ret;
+	struct keel__snapshot *snap;
+	int ret = wish->name ? keel__registry_settle(registry, wish->name) : 0;
 
-	if (wish->name)
-		ret = find_named(snap, wish, ret_diag, &entry);
-	else
-		ret = find_best(snap, wish->caps, ret_diag, &entry);
-	if (!ret)
-		*ret_ref = keel__entry_ref(entry);
-	keel__snapshot_unref(snap);
-	return ret;
+	while (!ret) {
+		snap = keel__registry_snapshot(registry);
+		ret = find_in(snap, wish, ret_diag, ret_ref);
+		keel__snapshot_unref(snap);
+		if (ret <= 0)
+			return ret;
+		ret = keel__registry_settle(registry, NULL);
+	}
+	return keel__diag_set(ret_diag, ret, KEEL_ERR_SYS, 0, "backend lookup",
+			      "cannot load a backend: %s",
+			      strerrordesc_np(-ret));
 }
 
 int keel_registry_find(struct keel_registry *registry, const char *name,

@@ -223,6 +223,21 @@ backends__lists_the_registry_body()
 	test "$(grep -c '^\*' out)" -eq 1 || atf_fail "not one default"
 }
 
+case_new backends__shows_files_and_what_is_wrong_with_them \
+	"A file in KEEL_BACKEND_PATH is listed with its path and the reason" sh
+backends__shows_files_and_what_is_wrong_with_them_body()
+{
+	mkdir -m 755 modules
+	echo "no library" >modules/keel-bad.so
+	touch modules/other.so
+	export KEEL_BACKEND_PATH="$PWD/modules:/nonexistent"
+	printed '^  bad +- +- +no ' backends
+	printed "file: $PWD/modules/keel-bad.so" backends
+	printed 'note: not a shared library of this machine' backends
+	printed '^ +built in' backends
+	test "$(grep -c 'file: ' out)" -eq 1 || atf_fail "$(cat out)"
+}
+
 case_new keel__reports_lost_output "A full disk under stdout is an error" sh
 keel__reports_lost_output_body()
 {

@@ -333,6 +333,56 @@ struct keel_backend {
 	int (*self_signed)(const char *host, keel_sink_fn sink, void *arg);
 };
 
+/*
+ * A backend in a file of its own, a module, names its row once with
+ *
+ *	KEEL_BACKEND_MODULE(my_row);
+ *
+ * which makes the note that keel reads in the file before it loads it, and the
+ * one symbol that it asks for afterwards. The name of the file is
+ * keel-NAME.so, with the row's name. Such a file is linked like
+ *
+ *	cc -shared -fPIC -o keel-NAME.so name.c -lname
+ *
+ * and may be unloaded when the last reference to it is gone; the libraries it
+ * is linked with stay for the life of the process, since these leave behind
+ * handlers of exit(3), keys of threads and the like. A module whose own code
+ * does that too is linked with -Wl,-z,nodelete.
+ */
+#define KEEL_BACKEND_NOTE_SECTION ".note.keel"
+#define KEEL_BACKEND_NOTE_OWNER   "keel"
+#define KEEL_BACKEND_NOTE_TYPE    1
+#define KEEL_BACKEND_SYMBOL       "keel_backend_module"
+
+/**
+ * struct keel_backend_note - what a module says of itself, an ELF note
+ * @owner_len: bytes of @owner, with the end of the string
+ * @desc_len:  bytes of what follows @owner
+ * @type:      KEEL_BACKEND_NOTE_TYPE
+ * @owner:     KEEL_BACKEND_NOTE_OWNER, filled up to a multiple of 4
+ * @abi:       KEEL_BACKEND_ABI as the module was built with
+ * @row_len:   sizeof(struct keel_backend) as the module was built with
+ */
+struct keel_backend_note {
+	uint32_t owner_len;
+	uint32_t desc_len;
+	uint32_t type;
+	char owner[8];
+	uint32_t abi;
+	uint32_t row_len;
+};
+
+#define KEEL_BACKEND_MODULE(row) \
+	__attribute__((section(KEEL_BACKEND_NOTE_SECTION), used, aligned(4))) \
+	static const struct keel_backend_note keel_backend_note = { \
+		sizeof(KEEL_BACKEND_NOTE_OWNER), 2 * sizeof(uint32_t), \
+		KEEL_BACKEND_NOTE_TYPE, KEEL_BACKEND_NOTE_OWNER, \
+		KEEL_BACKEND_ABI, sizeof(struct keel_backend) \
+	}; \
+	extern const struct keel_backend *const keel_backend_module; \
+	__attribute__((visibility("default"))) \
+	const struct keel_backend *const keel_backend_module = &(row)
+
 KEEL_END_DECLS
 
 #endif

@@ -19,10 +19,15 @@ struct keel_backend_ref;
 /**
  * keel_registry_default() - the process's registry with the built-in backends
  *
+ * And with those in files called keel-NAME.so, in the directories that
+ * KEEL_BACKEND_PATH in the environment names, separated by colons, and then in
+ * keel's own. KEEL_BACKEND_PATH is ignored in a process that gained privileges
+ * at exec (secure_getenv(3)).
+ *
  * Units:     none
  * Ownership: borrowed; lives as long as the process
  * Threads:   any
- * Blocking:  the first call may initialise nothing yet: backends are
+ * Blocking:  the first call reads directories; backends are loaded and
  *            initialised when first looked up
  * Return:    the registry, never NULL
  * Errors:    none
@@ -86,19 +91,112 @@ keel_registry_add(struct keel_registry *registry,
  * @registry: the registry
  * @name:     its name
  *
- * Later lookups do not find it; references given out stay valid.
+ * Later lookups do not find it; references given out stay valid. A module is
+ * unloaded when the last of them is given back, now if there are none, and with
+ * it go strings it gave: names, versions, sites of errors.
  *
  * Units:     none
  * Ownership: nothing moves
  * Threads:   any
- * Blocking:  never
+ * Blocking:  for lookups that have begun, each very short, and for another call
+ *            that changes the registry
  * Return:    0
  * Errors:    -EINVAL  NULL argument
  *            -ENOENT  no such backend
+ *            -ENOMEM  no memory
  * Since:     0.1
  */
 KEEL_API KEEL_MUST_CHECK int
 keel_registry_remove(struct keel_registry *registry, const char *name);
+
+/**
+ * keel_registry_load() - load a backend from a file, a module
+ * @registry: the registry
+ * @path:     the file
+ * @ret_diag: on failure one line that says why; may be NULL
+ *
+ * Whoever can decide what the file holds runs code in this process. So the file
+ * has to be a regular one that belongs to root or the process's user (the
+ * effective one), in a directory that does, and nobody else may write either;
+ * a link is followed to the same directory only. Nothing in it is called, not
+ * even its constructors, unless it says that it was made for this
+ * KEEL_BACKEND_ABI. A file that is refused is listed, with the reason, until
+ * it is loaded or removed, except one whose name is taken.
+ *
+ * Units:     none
+ * Ownership: @path is borrowed
+ * Threads:   any, but not the constructors of a module
+ * Blocking:  for reading and linking the file, and for another call that
+ *            changes the registry
+ * Return:    0
+ * Errors:    -EINVAL           NULL argument; its row is not complete
+ *            -EPERM            others may write the file or its directory, or
+ *                              own it
+ *            -ELOOP            a link out of its directory, or to a link
+ *            -ENOEXEC          not a regular file, not a shared library, cut
+ *                              short, or not a backend
+ *            -EPROTONOSUPPORT  another KEEL_BACKEND_ABI, or a row too small
+ *            -ELIBACC          the loader refuses it: a library or a symbol
+ *                              is missing
+ *            -EEXIST           the name is taken
+ *            -ENOMEM           no memory
+ *            other             what open(2) says of the file
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int
+keel_registry_load(struct keel_registry *registry, const char *path,
+		   struct keel_diag *ret_diag);
+
+/**
+ * keel_registry_reload() - load the file of a backend again
+ * @registry: the registry
+ * @name:     the backend's name
+ * @ret_diag: on failure one line that says why; may be NULL
+ *
+ * Later lookups get the new one; references to the old one stay valid. If the
+ * new one is refused, the old one stays. A file that is not loaded yet, or was
+ * refused, is tried anew. For the loader a file is the same as long as its
+ * inode is: a new version has to replace the file (rename(2), install(1)), not
+ * to be written over it, which would break the old one as well.
+ *
+ * Units:     none
+ * Ownership: nothing moves
+ * Threads:   any, but not the constructors of a module
+ * Blocking:  as keel_registry_load()
+ * Return:    0
+ * Errors:    -ENOENT   no such backend
+ *            -ENOTSUP  it is not from a file
+ *            other     as keel_registry_load()
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int
+keel_registry_reload(struct keel_registry *registry, const char *name,
+		     struct keel_diag *ret_diag);
+
+/**
+ * keel_registry_scan() - find the modules in a directory
+ * @registry: the registry
+ * @dir:      the directory
+ *
+ * Finds the files called keel-NAME.so. One is loaded when it is looked up by
+ * its name, when nothing else serves a lookup without one, or when the registry
+ * is listed; its row has to have that name. Those that are found rank behind
+ * those that are built in, added, or loaded by keel_registry_load(), whatever
+ * their priorities.
+ *
+ * Units:     none
+ * Ownership: @dir is borrowed
+ * Threads:   any
+ * Blocking:  for reading the directory, and for another call that changes the
+ *            registry
+ * Return:    0
+ * Errors:    -EINVAL  NULL argument
+ *            -ENOMEM  no memory
+ *            other    what opendir(3) says of the directory
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int
+keel_registry_scan(struct keel_registry *registry, const char *dir);
 
 /**
  * keel_registry_find() - look a backend up
@@ -111,19 +209,21 @@ keel_registry_remove(struct keel_registry *registry, const char *name);
  * @ret_diag: on failure one line that says why; may be NULL
  * @ret_ref:  a reference
  *
- * Initialises the backend if that has not happened yet; a failed
- * initialisation is tried again at the next lookup.
+ * Loads and initialises the backend if that has not happened yet; a failed
+ * initialisation is tried again at the next lookup. What is there already is
+ * found without waiting for anybody, whatever else happens to the registry.
  *
  * Units:     none
  * Ownership: the caller gives the reference back with
  *            keel_backend_ref_unref()
  * Threads:   any
- * Blocking:  for the backend's initialisation, once
+ * Blocking:  for the backend's loading and initialisation, once
  * Return:    0
  * Errors:    -EINVAL   NULL argument
  *            -ENOENT   no backend of that name, or none at all that is usable
  *            -ENOTSUP  the named one lacks a capability
- *            other     what its initialisation returned
+ *            other     what its initialisation returned, or why its file was
+ *                      refused, see keel_registry_load()
  * Since:     0.1
  */
 KEEL_API KEEL_MUST_CHECK int
@@ -153,7 +253,7 @@ keel_backend_ref_ref(struct keel_backend_ref *ref);
  * Units:     none
  * Ownership: takes one reference
  * Threads:   any
- * Blocking:  never
+ * Blocking:  never, but the last one of a module that was removed unloads it
  * Return:    NULL
  * Errors:    none
  * Since:     0.1
@@ -181,7 +281,7 @@ keel_backend_ref_get(const struct keel_backend_ref *ref);
  * @sz:            size of this struct as the caller knows it
  * @name:          its name
  * @description:   a few words
- * @build_version: the library's version at build time
+ * @build_version: the library's version at build time, NULL if not known
  * @run_version:   the library's version in use, NULL if not known
  * @caps:          capability bits
  * @priority:      higher is preferred
@@ -189,6 +289,11 @@ keel_backend_ref_get(const struct keel_backend_ref *ref);
  * @is_default:    keel_registry_find() without a name gives this one
  * @why:           why it cannot be used or is not chosen by default, "" if
  *                 there is nothing to say
+ * @path:          the file it was loaded from, or is not loaded from; NULL if
+ *                 it is built in or was added
+ *
+ * A file that is refused has no versions and no capabilities, and goes by the
+ * name of the file.
  */
 struct keel_backend_info {
 	size_t sz;
@@ -200,7 +305,8 @@ struct keel_backend_info {
 	int priority;
 	bool usable;
 	bool is_default;
-	char why[128];
+	char why[160];
+	const char *path;
 };
 
 /**
@@ -209,7 +315,7 @@ struct keel_backend_info {
  * @fn:       called for each; a non-zero result ends the walk
  * @arg:      passed on
  *
- * Initialises the backends, to know which are usable. The registry may change
+ * Loads and initialises the backends, to know which are usable. The registry may change
  * during the walk; the walk sees it as it was at its beginning.
  *
  * Units:     none
