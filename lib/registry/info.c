@@ -125,8 +125,10 @@ int keel_registry_list(struct keel_registry *registry,
 	if (!registry)
 		registry = keel_registry_default();
 	ret = keel__registry_settle(registry, NULL);
-	if (ret)
+	/* Called by the registry itself: what is not loaded stays so. */
+	if (ret && ret != -EDEADLK)
 		return ret;
+	ret = 0;
 	snap = keel__registry_snapshot(registry);
 	if (snap && snap->nr_slots)
 		ret = walk(snap, fn, arg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The built-in backends, and the process's registry made of them. */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* secure_getenv(3) */
+#define _GNU_SOURCE /* secure_getenv(3), mutexes that check */
 #endif
 #include "lib/registry/registry-private.h"
 
@@ -21,7 +21,7 @@ static const struct keel_backend *const builtin[] = {
 };
 
 static struct keel_registry process_registry = {
-	.lock = PTHREAD_MUTEX_INITIALIZER};
+	.lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP};
 
 /*
  * What fills it, in this order: a row of builtin[] each, then the directories.

@@ -28,6 +28,15 @@ static int tell(struct keel_diag *ret_diag, const char *path,
 			      "backend load", "%.120s: %s", path, why->text);
 }
 
+static int tell_locked(struct keel_diag *ret_diag, const char *what, int err)
+{
+	struct keel__refusal why;
+
+	keel__refuse(&why, err,
+		     "the registry cannot be changed by what it is calling");
+	return tell(ret_diag, what, &why);
+}
+
 static bool has_row(const struct keel_registry *registry, const char *name)
 {
 	const struct keel__slot *slot =
@@ -94,9 +103,13 @@ int keel_registry_load(struct keel_registry *registry, const char *path,
 	if (!registry || !path || !path[0])
 		return keel__diag_set(ret_diag, -EINVAL, KEEL_ERR_USAGE, 0,
 				      "backend load", "no registry or no path");
-	keel__registry_lock(registry);
+	ret = keel__registry_lock(registry);
+	if (ret)
+		return tell_locked(ret_diag, path, ret);
 	ret = load_new(registry, path, NULL, &entry, &why);
 	old = keel__snapshot_find_file(atomic_load(&registry->now), path);
+	if (old && old->entry->be)
+		old = NULL;
 	/* A name that is taken is no fault of the file: it is not listed. */
 	if (ret != -EEXIST && ret != -ENOMEM)
 		err = replace(registry, old, path, entry, KEEL__GIVEN, &why,
@@ -121,6 +134,9 @@ static int reload(struct keel_registry *registry, const struct keel__slot *old,
 	if (err)
 		return err;
 	slot = slot_of(entry, old->entry->be ? old->rank : KEEL__GIVEN);
+	/* What the program has set stays. */
+	if (old->entry->be && old->priority != old->entry->be->priority)
+		slot.priority = old->priority;
 	if (!old->entry->be && has_row(registry, entry->name))
 		err = keel__refuse(ret_why, -EEXIST,
 				   "there is another backend named \"%s\"",
@@ -142,7 +158,9 @@ int keel_registry_reload(struct keel_registry *registry, const char *name,
 	if (!registry || !name)
 		return keel__diag_set(ret_diag, -EINVAL, KEEL_ERR_USAGE, 0,
 				      "backend load", "no registry or no name");
-	keel__registry_lock(registry);
+	ret = keel__registry_lock(registry);
+	if (ret)
+		return tell_locked(ret_diag, name, ret);
 	old = keel__snapshot_find(atomic_load(&registry->now), name);
 	if (!old)
 		ret = keel__refuse(&why, -ENOENT, "no backend has that name");
@@ -161,6 +179,18 @@ static bool is_wanted(const struct keel__slot *slot, const char *name)
 	       (!name || !strcmp(slot->entry->name, name));
 }
 
+/* Without the lock, which is not to be had for nothing. */
+static bool has_wanted(struct keel_registry *registry, const char *name)
+{
+	struct keel__snapshot *snap = keel__registry_snapshot(registry);
+	bool found = false;
+
+	for (size_t i = 0; snap && i < snap->nr_slots && !found; i++)
+		found = is_wanted(&snap->slots[i], name);
+	keel__snapshot_unref(snap);
+	return found;
+}
+
 /* 1 if there was one to load, and perhaps there are more. */
 static int settle_one(struct keel_registry *registry, const char *name)
 {
@@ -168,9 +198,10 @@ static int settle_one(struct keel_registry *registry, const char *name)
 	const struct keel__snapshot *snap;
 	struct keel__entry *entry = NULL;
 	struct keel__refusal why;
-	int ret = 0;
+	int ret = keel__registry_lock(registry);
 
-	keel__registry_lock(registry);
+	if (ret)
+		return ret;
 	snap = atomic_load(&registry->now);
 	for (size_t i = 0; snap && i < snap->nr_slots && !ret; i++) {
 		const struct keel__slot *slot = &snap->slots[i];
@@ -191,12 +222,11 @@ static int settle_one(struct keel_registry *registry, const char *name)
 
 int keel__registry_settle(struct keel_registry *registry, const char *name)
 {
-	int ret;
+	int ret = 0;
 
-	do {
+	while (ret >= 0 && has_wanted(registry, name))
 		ret = settle_one(registry, name);
-	} while (ret > 0);
-	return ret;
+	return ret < 0 ? ret : 0;
 }
 
 /* Files of that kind, by name; the others in a directory are no concern. */
@@ -213,18 +243,23 @@ static int add_pending(struct keel_registry *registry, const char *path)
 {
 	struct keel__snapshot *before = NULL;
 	struct keel__entry *entry = keel__entry_new_file(path, NULL);
+	const struct keel__slot *old;
 	struct keel__slot slot;
-	int ret = 0;
+	int ret;
 
 	if (!entry)
 		return -ENOMEM;
 	slot = slot_of(entry, KEEL__PENDING);
-	keel__registry_lock(registry);
-	ret = keel__registry_edit(
-		registry,
-		keel__snapshot_find_file(atomic_load(&registry->now), path),
-		&slot, &before);
-	keel__registry_unlock(registry);
+	ret = keel__registry_lock(registry);
+	if (!ret) {
+		old = keel__snapshot_find_file(atomic_load(&registry->now),
+					       path);
+		/* One that is loaded is not looked for again. */
+		if (!old || !old->entry->be)
+			ret = keel__registry_edit(registry, old, &slot,
+						  &before);
+		keel__registry_unlock(registry);
+	}
 	keel__snapshot_unref(before);
 	keel__entry_drop(entry);
 	return ret;

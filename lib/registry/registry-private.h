@@ -118,10 +118,22 @@ struct keel__snapshot {
 	struct keel__slot slots[];
 };
 
+/* Someone who is told of changes; in a list of its registry. */
+struct keel_registry_watch {
+	struct keel_registry *registry;
+	struct keel_registry_watch *next;
+	keel_registry_watch_fn fn;
+	void *arg;
+	bool is_over; /* ended by a function that was being told */
+};
+
 struct keel_registry {
-	pthread_mutex_t lock; /* of those who change it */
+	pthread_mutex_t
+		lock; /* of those who change it; PTHREAD_MUTEX_ERRORCHECK */
 	/* NULL: no entries. Replaced under the lock, read without it. */
 	_Atomic(struct keel__snapshot *) now;
+	atomic_ullong generation;
+	struct keel_registry_watch *watches; /* under the lock */
 	struct keel__readers readers;
 };
 
@@ -146,20 +158,21 @@ void keel__snapshot_unref(struct keel__snapshot *snap);
 const struct keel__slot *keel__snapshot_find(const struct keel__snapshot *snap,
 					     const char *name);
 
-/* The one without a row that stands for that file. */
+/* The first from that file, loaded or not. */
 const struct keel__slot *
 keel__snapshot_find_file(const struct keel__snapshot *s, const char *path);
 
 /*
  * What changes a registry holds its lock from before the look at the snapshot
- * that it changes until the new one is there.
+ * that it changes until the new one is there and all are told. -EDEADLK for
+ * those who are being told, and for a module that is being loaded.
  */
-void keel__registry_lock(struct keel_registry *registry);
+KEEL_MUST_CHECK int keel__registry_lock(struct keel_registry *registry);
 void keel__registry_unlock(struct keel_registry *registry);
 
 /*
- * Replace @drop by @put, as keel__snapshot_edit(); under the lock. 0 or
- * -ENOMEM. What lookups saw before is to be unreferenced without the lock: with
+ * Replace @drop by @put, as keel__snapshot_edit(), and tell of it; under the
+ * lock. 0 or -ENOMEM. What lookups saw before is to be unreferenced without the lock: with
  * it may go a module.
  */
 int keel__registry_edit(struct keel_registry *registry,
@@ -167,12 +180,18 @@ int keel__registry_edit(struct keel_registry *registry,
 			const struct keel__slot *put,
 			struct keel__snapshot **ret_old);
 
-/* As keel_registry_scan(). */
+/* Tell of a change that was made, under the lock, and free all at the end. */
+void keel__registry_tell(struct keel_registry *registry,
+			 const struct keel__slot *drop,
+			 const struct keel__slot *put);
+void keel__registry_free_watches(struct keel_registry *registry);
+
+/* As keel_registry_scan(), for each of them. 0 or -ENOMEM. */
 int keel__registry_scan_path(struct keel_registry *registry, const char *dirs);
 
 /*
  * Load what is pending: the files of that name, or all if it is NULL. Those
- * that are refused stay, with the reason. 0 or -ENOMEM.
+ * that are refused stay, with the reason. 0, -ENOMEM or -EDEADLK.
  */
 int keel__registry_settle(struct keel_registry *registry, const char *name);
 

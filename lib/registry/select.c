@@ -321,7 +321,8 @@ static int find_slowly(struct keel_registry *registry, const struct wish *wish,
 		ret = keel__registry_settle(registry, NULL);
 	}
 	return keel__diag_set(ret_diag, ret, KEEL_ERR_SYS, 0, "backend lookup",
-			      "cannot load a backend: %s",
+			      "cannot load a backend%s: %s",
+			      ret == -EDEADLK ? " while told of a change" : "",
 			      strerrordesc_np(-ret));
 }
 

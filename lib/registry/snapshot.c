@@ -31,7 +31,7 @@ keel__snapshot_find_file(const struct keel__snapshot *s, const char *path)
 	for (size_t i = 0; s && i < s->nr_slots; i++) {
 		const struct keel__entry *entry = s->slots[i].entry;
 
-		if (!entry->be && !strcmp(entry->path, path))
+		if (entry->path && !strcmp(entry->path, path))
 			return &s->slots[i];
 	}
 	return NULL;

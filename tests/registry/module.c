@@ -9,6 +9,9 @@
 #ifndef MODULE_NAME
 #define MODULE_NAME "good"
 #endif
+#ifndef MODULE_PRIORITY
+#define MODULE_PRIORITY 1000
+#endif
 #ifndef MODULE_VERSION
 #define MODULE_VERSION "1"
 #endif
@@ -141,7 +144,7 @@ __attribute__((used)) static const struct keel_backend row = {
 	.description = "a test",
 	.caps = KEEL_CAP_SERVER | KEEL_CAP_CLIENT | KEEL_CAP_TLS1_2 |
 		KEEL_CAP_TLS1_3,
-	.priority = 1000,
+	.priority = MODULE_PRIORITY,
 #ifndef MODULE_GAP
 	.build_version = version,
 #endif

@@ -240,17 +240,37 @@ CASE(scan__loads_when_needed,
 }
 
 CASE(scan__chooses_by_priority_at_last,
-     "Where nothing else serves all files are loaded, and the best is taken")
+     "Where nothing else serves all files are loaded, and the best is taken, "
+     "whichever was loaded before")
 {
 	struct keel_registry *registry = set_up();
+	struct keel_backend_ref *ref;
 	char other[PATH_MAX];
 
 	snprintf(other, sizeof(other), "%.4000s/keel-other.so", dir);
 	copy_module("other", other);
 	REQUIRE_INT("scan", 0, keel_registry_scan(registry, dir));
-	keel_backend_ref_unref(find(registry, NULL, "1"));
-	CHECK_INT("one", true, is_mapped(path));
-	CHECK_INT("two", true, is_mapped(other));
+	keel_backend_ref_unref(find(registry, "good", "1"));
+	CHECK_INT("not needed", false, is_mapped(other));
+	ref = find(registry, NULL, "1");
+	ATF_CHECK_STREQ("other", keel_backend_ref_get(ref)->name);
+	keel_backend_ref_unref(ref);
+	keel_registry_free(registry);
+}
+
+CASE(scan__leaves_what_is_loaded,
+     "A directory that is scanned again adds what is new, and nothing twice")
+{
+	struct keel_registry *registry = set_up();
+	uint64_t generation;
+
+	REQUIRE_INT("load", 0, keel_registry_load(registry, path, NULL));
+	generation = keel_registry_generation(registry);
+	REQUIRE_INT("scan", 0, keel_registry_scan(registry, dir));
+	CHECK_INT("no change", generation, keel_registry_generation(registry));
+	REQUIRE_INT("out", 0, keel_registry_remove(registry, "good"));
+	REQUIRE_INT("scan", 0, keel_registry_scan(registry, dir));
+	keel_backend_ref_unref(find(registry, "good", "1"));
 	keel_registry_free(registry);
 }
 
@@ -407,6 +427,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, reload__mends_what_was_refused);
 	ATF_TP_ADD_TC(tp, scan__loads_when_needed);
 	ATF_TP_ADD_TC(tp, scan__chooses_by_priority_at_last);
+	ATF_TP_ADD_TC(tp, scan__leaves_what_is_loaded);
 	ATF_TP_ADD_TC(tp, scan__knows_names);
 	ATF_TP_ADD_TC(tp, scan__follows_the_environment);
 	ATF_TP_ADD_TC(tp, threads__load_reload_remove);

@@ -74,11 +74,13 @@ keel_registry_free(struct keel_registry *registry);
  * Units:     none
  * Ownership: @backend is borrowed
  * Threads:   any
- * Blocking:  never
+ * Blocking:  for lookups that have begun, each very short, and for another call
+ *            that changes the registry
  * Return:    0
  * Errors:    -EINVAL           NULL argument, no name, a mandatory slot empty
  *            -EPROTONOSUPPORT  another KEEL_BACKEND_ABI, or @sz too small
  *            -EEXIST           the name is taken
+ *            -EDEADLK          called by a function of keel_registry_watch()
  *            -ENOMEM           no memory
  * Since:     0.1
  */
@@ -155,7 +157,7 @@ keel_registry_load(struct keel_registry *registry, const char *path,
  *
  * Later lookups get the new one; references to the old one stay valid. If the
  * new one is refused, the old one stays. A file that is not loaded yet, or was
- * refused, is tried anew. For the loader a file is the same as long as its
+ * refused, is tried as by keel_registry_load(). For the loader a file is the same as long as its
  * inode is: a new version has to replace the file (rename(2), install(1)), not
  * to be written over it, which would break the old one as well.
  *
@@ -284,7 +286,7 @@ keel_backend_ref_get(const struct keel_backend_ref *ref);
  * @build_version: the library's version at build time, NULL if not known
  * @run_version:   the library's version in use, NULL if not known
  * @caps:          capability bits
- * @priority:      higher is preferred
+ * @priority:      higher is preferred; see keel_registry_set_priority()
  * @usable:        it can be used
  * @is_default:    keel_registry_find() without a name gives this one
  * @why:           why it cannot be used or is not chosen by default, "" if
@@ -331,6 +333,133 @@ KEEL_API KEEL_MUST_CHECK int
 keel_registry_list(struct keel_registry *registry,
 		   int (*fn)(const struct keel_backend_info *info, void *arg),
 		   void *arg);
+
+/**
+ * keel_registry_set_priority() - prefer a backend, or another one
+ * @registry: the registry
+ * @name:     its name
+ * @priority: higher is preferred
+ *
+ * Counts instead of the priority in its row, in this registry; also a backend
+ * that was found in a directory then ranks among those that are built in. A
+ * file that is not loaded yet is loaded.
+ *
+ * Units:     none
+ * Ownership: nothing moves
+ * Threads:   any
+ * Blocking:  for loading, and for another call that changes the registry
+ * Return:    0
+ * Errors:    -EINVAL  NULL argument
+ *            -ENOENT  no such backend
+ *            -ENOMEM  no memory
+ *            other    why its file was refused, see keel_registry_load()
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int
+keel_registry_set_priority(struct keel_registry *registry, const char *name,
+			   int priority);
+
+/**
+ * keel_registry_generation() - a number that grows with every change
+ * @registry: the registry; NULL means the default one
+ *
+ * Who has taken a list after reading the number, and reads the same number
+ * again, has not missed a change.
+ *
+ * Units:     changes
+ * Ownership: nothing moves
+ * Threads:   any
+ * Blocking:  never
+ * Return:    the number
+ * Errors:    none
+ * Since:     0.1
+ */
+KEEL_API uint64_t keel_registry_generation(struct keel_registry *registry);
+
+/**
+ * enum keel_registry_change - what happened to a registry
+ * @KEEL_REGISTRY_ADDED:    a backend was added, or loaded from a file
+ * @KEEL_REGISTRY_REMOVED:  one was taken out, or a file that was listed
+ * @KEEL_REGISTRY_REPLACED: one was reloaded
+ * @KEEL_REGISTRY_MOVED:    one has another priority
+ * @KEEL_REGISTRY_FOUND:    a file was found in a directory
+ * @KEEL_REGISTRY_REFUSED:  a file was refused
+ */
+enum keel_registry_change {
+	KEEL_REGISTRY_ADDED = 1,
+	KEEL_REGISTRY_REMOVED,
+	KEEL_REGISTRY_REPLACED,
+	KEEL_REGISTRY_MOVED,
+	KEEL_REGISTRY_FOUND,
+	KEEL_REGISTRY_REFUSED,
+};
+
+/**
+ * struct keel_registry_event - one change
+ * @sz:         size of this struct as the library knows it
+ * @change:     enum keel_registry_change
+ * @name:       the backend, or what its file is called
+ * @path:       its file; NULL if it is not from one
+ * @generation: number of the change
+ */
+struct keel_registry_event {
+	size_t sz;
+	enum keel_registry_change change;
+	const char *name;
+	const char *path;
+	uint64_t generation;
+};
+
+/* Told of a change. The event is borrowed for the time of the call. */
+typedef void (*keel_registry_watch_fn)(const struct keel_registry_event *event,
+				       void *arg);
+
+struct keel_registry_watch;
+
+/**
+ * keel_registry_watch() - be told of every change
+ * @registry:  the registry; NULL means the default one
+ * @fn:        called for each change, after it, in their order, before the
+ *             call that made it returns
+ * @arg:       passed on
+ * @ret_watch: to end it
+ *
+ * @fn may look up and list, and end watches. Calls that change the registry, a
+ * lookup that has to load a file among them, fail with -EDEADLK within it; a
+ * list leaves files unloaded there.
+ *
+ * Units:     none
+ * Ownership: the caller ends it with keel_registry_unwatch();
+ *            keel_registry_free() does too
+ * Threads:   any; @fn is called on the thread that makes the change
+ * Blocking:  for another call that changes the registry
+ * Return:    0
+ * Errors:    -EINVAL   NULL argument
+ *            -EDEADLK  within such a function
+ *            -ENOMEM   no memory
+ * Since:     0.1
+ */
+KEEL_API KEEL_MUST_CHECK int
+keel_registry_watch(struct keel_registry *registry, keel_registry_watch_fn fn,
+		    void *arg, struct keel_registry_watch **ret_watch);
+
+/**
+ * keel_registry_unwatch() - not to be told any more
+ * @watch: from keel_registry_watch(); NULL is fine
+ *
+ * When it returns the function is not called any more, nor being called on
+ * another thread.
+ *
+ * Units:     none
+ * Ownership: takes @watch
+ * Threads:   any, and within a function that is told
+ * Blocking:  for another call that changes the registry
+ * Return:    NULL
+ * Errors:    none
+ * Since:     0.1
+ */
+KEEL_API struct keel_registry_watch *
+keel_registry_unwatch(struct keel_registry_watch *watch);
 
 /**
  * keel_cap_name() - name of a capability bit, for lists
