@@ -35,3 +35,23 @@ AC_DEFUN([KEEL_CHECK_LIBNL], [
                [Define to 1 if libkeel-netlink is built.])])
   AM_CONDITIONAL([HAVE_NETLINK], [test "x$keel_netlink" = xyes])
 ])
+
+# KEEL_CHECK_GNUTLS: --with-gnutls[=auto|yes|no], the backend that is a module.
+AC_DEFUN([KEEL_CHECK_GNUTLS], [
+  AC_ARG_WITH([gnutls],
+    [AS_HELP_STRING([--with-gnutls], [build the GnuTLS backend (default: if
+      GnuTLS is there)])],
+    [], [with_gnutls=auto])
+  AS_CASE([$with_gnutls], [yes|no|auto], [],
+    [AC_MSG_ERROR([--with-gnutls=$with_gnutls: it is yes, no or auto])])
+  AS_IF([test "x$with_gnutls" != xno],
+    [PKG_CHECK_MODULES([GNUTLS], [gnutls >= 3.7.0],
+       [with_gnutls=yes],
+       [AS_IF([test "x$with_gnutls" = xyes],
+          [AC_MSG_ERROR([GnuTLS 3.7 or later is missing; on Debian it is in
+            libgnutls28-dev])])
+        with_gnutls=no])])
+  AS_IF([test "x$with_gnutls" = xyes],
+    [AC_DEFINE([KEEL_WITH_GNUTLS], [1], [The GnuTLS backend is built.])])
+  AM_CONDITIONAL([WITH_GNUTLS], [test "x$with_gnutls" = xyes])
+])

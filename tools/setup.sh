@@ -6,7 +6,7 @@
 # shellcheck disable=SC2034 # used by those who source this
 build_packages=(build-essential autoconf automake libtool pkg-config
 	libssl-dev liburing-dev libhttp-parser-dev libjson-c-dev
-	libnl-3-dev libnl-genl-3-dev libnl-route-3-dev)
+	libnl-3-dev libnl-genl-3-dev libnl-route-3-dev libgnutls28-dev)
 
 # Steps are said on the standard error: the standard output is the result's.
 step()

@@ -14,7 +14,7 @@
 #include <openssl/params.h>
 #include <openssl/provider.h>
 
-#include "tests/backends/openssl_bed.h"
+#include "tests/backends/bed.h"
 #include "tests/support/case.h"
 #include "tests/support/check.h"
 

@@ -10,7 +10,7 @@
 
 #include <openssl/pem.h>
 
-#include "tests/backends/openssl_bed.h"
+#include "tests/backends/bed.h"
 #include "tests/support/case.h"
 #include "tests/support/check.h"
 

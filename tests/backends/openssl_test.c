@@ -9,7 +9,7 @@
 
 #include "lib/core/record-private.h"
 #include "lib/core/traffic-private.h"
-#include "tests/backends/openssl_bed.h"
+#include "tests/backends/bed.h"
 #include "tests/support/case.h"
 #include "tests/support/check.h"
 

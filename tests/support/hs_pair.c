@@ -98,13 +98,25 @@ int hs_pair_init(struct hs_pair *pair, const struct keel_backend *be,
 		 void *client_ctx, void *server_ctx,
 		 const struct keel_hs_params *client_params)
 {
+	return hs_pair_init_of(pair, be, client_ctx, be, server_ctx,
+			       client_params);
+}
+
+int hs_pair_init_of(struct hs_pair *pair, const struct keel_backend *client,
+		    void *client_ctx, const struct keel_backend *server,
+		    void *server_ctx,
+		    const struct keel_hs_params *client_params)
+{
 	int r;
 
-	*pair = (struct hs_pair){.client = {.be = be}, .server = {.be = be}};
-	r = side_init(&pair->client, be, client_ctx, client_params);
+	*pair = (struct hs_pair){
+		.client = {.be = client},
+		.server = {.be = server},
+	};
+	r = side_init(&pair->client, client, client_ctx, client_params);
 	if (r < 0)
 		return r;
-	r = side_init(&pair->server, be, server_ctx, NULL);
+	r = side_init(&pair->server, server, server_ctx, NULL);
 	if (r < 0)
 		hs_pair_fini(pair);
 	return r;

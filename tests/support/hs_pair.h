@@ -49,6 +49,11 @@ struct hs_pair {
 int hs_pair_init(struct hs_pair *pair, const struct keel_backend *be,
 		 void *client_ctx, void *server_ctx,
 		 const struct keel_hs_params *client_params);
+/* The same with two backends. */
+int hs_pair_init_of(struct hs_pair *pair, const struct keel_backend *client,
+		    void *client_ctx, const struct keel_backend *server,
+		    void *server_ctx,
+		    const struct keel_hs_params *client_params);
 void hs_pair_fini(struct hs_pair *pair);
 
 /*
