@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Handshakes of every backend with every backend. */
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -408,6 +410,55 @@ CASE(one__tells_of_its_certificate,
 	bed_fini(&bed);
 }
 
+#define NR_THREADS 4
+#define NR_HANDSHAKES 10
+
+static atomic_uint nr_good;
+
+static void *shake_hands(void *arg)
+{
+	const struct keel_hs_params params = {
+		.sz = sizeof(params),
+		.host = PKI_HOST,
+	};
+	const struct bed *bed = arg;
+	struct hs_pair pair;
+
+	for (int i = 0; i < NR_HANDSHAKES; i++) {
+		if (hs_pair_init_of(&pair, bed->client, bed->client_ctx,
+				    bed->server, bed->server_ctx, &params))
+			continue;
+		if (hs_pair_run(&pair))
+			atomic_fetch_add(&nr_good, 1);
+		hs_pair_fini(&pair);
+	}
+	return NULL;
+}
+
+CASE(one__shares_a_context,
+     "Handshakes on many threads use one context of each role at once")
+{
+	pthread_t threads[NR_THREADS];
+	const struct keel_backend *be;
+	struct bed bed;
+
+	for (size_t i = 0; (be = backend_row(i)); i++) {
+		bed_init_of(&bed, &pki_ecdsa, be, be);
+		bed.client_ctx = bed_ctx_new_of(be, &bed.client_params);
+		bed.server_ctx = bed_ctx_new_of(be, &bed.server_params);
+		atomic_store(&nr_good, 0);
+		for (int k = 0; k < NR_THREADS; k++)
+			REQUIRE_INT(be->name, 0,
+				    pthread_create(&threads[k], NULL,
+						   shake_hands, &bed));
+		for (int k = 0; k < NR_THREADS; k++)
+			pthread_join(threads[k], NULL);
+		CHECK_INT(be->name, NR_THREADS * NR_HANDSHAKES,
+			  atomic_load(&nr_good));
+		bed_fini(&bed);
+	}
+}
+
 /* Each spoils what a server is made of; the text has to name it. */
 static const uint16_t unknown_suite = 0xc013;
 
@@ -475,6 +526,34 @@ CASE(one__says_what_is_wrong_with_a_context,
 	bed_fini(&bed);
 }
 
+CASE(one__takes_suites_or_names_one,
+     "Any list of suites is what is negotiated, or an error with the suite that "
+     "would be, too")
+{
+	static const uint16_t odd[] = {0x1302, 0xc02b};
+	const struct keel_backend *be;
+	struct keel_diag diag;
+	struct bed bed;
+	void *ctx;
+	int ret;
+
+	bed_init_of(&bed, &pki_ecdsa, backend_row(0), backend_row(0));
+	bed.server_params.suites = odd;
+	bed.server_params.nr_suites = KEEL__ARRAY_LEN(odd);
+	for (size_t i = 0; (be = backend_row(i)); i++) {
+		ret = be->ctx_new(&bed.server_params, &diag, &ctx);
+		if (ret == 0) {
+			be->ctx_free(ctx);
+			continue;
+		}
+		CHECK_INT(be->name, -ENOTSUP, ret);
+		ATF_CHECK_MSG(strstr(diag.text, be->name) &&
+				      strstr(diag.text, "TLS_"),
+			      "%s: %s", be->name, diag.text);
+	}
+	bed_fini(&bed);
+}
+
 CASE(one__refuses_certificates_out_of_date,
      "A context with a certificate of the past or the future names the date")
 {
@@ -509,6 +588,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, pair__names);
 	ATF_TP_ADD_TC(tp, pair__addresses);
 	ATF_TP_ADD_TC(tp, pair__no_protocol_in_common);
+	ATF_TP_ADD_TC(tp, one__takes_suites_or_names_one);
 	ATF_TP_ADD_TC(tp, one__refuses_certificates_out_of_date);
 	ATF_TP_ADD_TC(tp, pair__certificate_of_another);
 	ATF_TP_ADD_TC(tp, pair__unknown_authority);
@@ -517,6 +597,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, one__refuses_what_is_not_tls);
 	ATF_TP_ADD_TC(tp, one__is_over_when_it_is_over);
 	ATF_TP_ADD_TC(tp, one__passes_on_a_full_sink);
+	ATF_TP_ADD_TC(tp, one__shares_a_context);
 	ATF_TP_ADD_TC(tp, one__tells_of_its_certificate);
 	ATF_TP_ADD_TC(tp, one__says_what_is_wrong_with_a_context);
 	return atf_no_error();

@@ -330,6 +330,32 @@ ATF_TC_BODY(module__of_another_user_is_refused, tc)
 	run_rows(true);
 }
 
+CASE(module__may_be_cut_anywhere,
+     "A file that was cut short at any length is refused, or whole enough")
+{
+	struct keel_registry *registry;
+	struct stat st;
+	off_t nr_loaded = 0;
+	int ret;
+
+	REQUIRE_INT("registry", 0, keel_registry_new(&registry));
+	snprintf(dir, sizeof(dir), "%.4000s", new_module_dir());
+	snprintf(path, sizeof(path), "%s/keel-good.so", dir);
+	copy_module("good", path);
+	ATF_REQUIRE(!stat(path, &st));
+	for (off_t len = st.st_size; len > 0; len -= 61) {
+		cut_to(len);
+		ret = keel_registry_load(registry, path, NULL);
+		ATF_CHECK_MSG(ret == 0 || ret == -ENOEXEC, "%lld bytes: %d",
+			      (long long)len, ret);
+		nr_loaded += ret == 0;
+		CHECK_INT("out", 0, keel_registry_remove(registry, "good"));
+	}
+	/* What is behind all that is mapped is for linkers and debuggers. */
+	ATF_CHECK(nr_loaded > 0 && nr_loaded < st.st_size / 61);
+	keel_registry_free(registry);
+}
+
 CASE(module__may_be_a_link_to_its_neighbour,
      "A link to a file in the same directory is followed")
 {
@@ -370,6 +396,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, module__is_refused_with_its_reason);
 	ATF_TP_ADD_TC(tp, module__of_another_user_is_refused);
+	ATF_TP_ADD_TC(tp, module__may_be_cut_anywhere);
 	ATF_TP_ADD_TC(tp, module__may_be_a_link_to_its_neighbour);
 	ATF_TP_ADD_TC(tp, module__wants_arguments);
 	return atf_no_error();

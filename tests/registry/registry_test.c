@@ -602,8 +602,11 @@ CASE(default__has_the_built_in_backends,
      "The process's registry has openssl, chosen, and null, by name")
 {
 	struct keel_registry *registry;
+	struct keel_backend_ref *ref;
+	struct keel_diag diag = {.text = ""};
 
 	unsetenv("KEEL_BACKEND");
+	unsetenv("KEEL_BACKEND_PATH");
 	/* No memory at first: nothing is there, later everything is. */
 	alloc_probe.nr_left = 0;
 	registry = keel_registry_default();
@@ -618,10 +621,10 @@ CASE(default__has_the_built_in_backends,
 	ATF_CHECK(!keel_registry_free(registry));
 	check_finds(NULL, "null", "null");
 	setenv("KEEL_BACKEND", "null", 1);
-	check_refuses(NULL, NULL, 0, -ENOTSUP,
-		      "KEEL_BACKEND: backend \"null\" has no security and is "
-		      "chosen by the program only; unset it or choose of: "
-		      "openssl");
+	CHECK_INT("by the environment", -ENOTSUP,
+		  keel_registry_find(NULL, NULL, 0, &diag, &ref));
+	/* More may be installed on this machine. */
+	ATF_CHECK_MSG(strstr(diag.text, "choose of: openssl"), "%s", diag.text);
 }
 
 CASE(cap__names, "Every capability has a name, other bits have none")

@@ -235,7 +235,8 @@ backends__shows_files_and_what_is_wrong_with_them_body()
 	printed "file: $PWD/modules/keel-bad.so" backends
 	printed 'note: not a shared library of this machine' backends
 	printed '^ +built in' backends
-	test "$(grep -c 'file: ' out)" -eq 1 || atf_fail "$(cat out)"
+	grep 'other.so' out && atf_fail "$(cat out)"
+	true
 }
 
 case_new keel__reports_lost_output "A full disk under stdout is an error" sh
