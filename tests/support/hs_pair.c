@@ -128,6 +128,7 @@ static void side_fini(struct hs_side *side)
 		side->be->hs_free(side->hs);
 	side->hs = NULL;
 	hs_bytes_fini(&side->in);
+	hs_bytes_fini(&side->sent);
 }
 
 void hs_pair_fini(struct hs_pair *pair)
@@ -146,6 +147,8 @@ static int to_peer(void *arg, const void *data, size_t len)
 	const struct sink *sink = arg;
 
 	sink->side->nr_sinks++;
+	if (hs_bytes_sink(&sink->side->sent, data, len))
+		return -ENOMEM;
 	return hs_bytes_sink(&sink->peer->in, data, len);
 }
 

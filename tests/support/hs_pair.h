@@ -33,8 +33,9 @@ size_t hs_bytes_record(const struct hs_bytes *bytes);
 struct hs_side {
 	const struct keel_backend *be;
 	void *hs;
-	struct hs_bytes in; /* from the peer, not yet taken */
-	int result;	    /* of the last step */
+	struct hs_bytes in;   /* from the peer, not yet taken */
+	struct hs_bytes sent; /* all that went to the peer */
+	int result;	      /* of the last step */
 	struct keel_err err;
 	unsigned int nr_sinks; /* times this side gave bytes */
 	int nr_issued;	       /* records of tickets */

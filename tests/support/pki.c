@@ -21,6 +21,11 @@ const struct pki_spec pki_rsa = {
 };
 const struct pki_spec pki_expired = {.from_days = -30, .until_days = -1};
 const struct pki_spec pki_not_yet = {.from_days = 2, .until_days = 30};
+const struct pki_spec pki_common_name = {
+	.from_days = -1,
+	.until_days = 30,
+	.is_nameless = true,
+};
 const struct pki_spec pki_wrong_host = {
 	.host = "other.test",
 	.from_days = -1,
@@ -151,7 +156,8 @@ static void add_leaf_exts(const struct pki *pki, const struct pki_spec *spec,
 	add_ext(x509, pki->x509, NID_key_usage, "critical,digitalSignature");
 	add_ext(x509, pki->x509, NID_ext_key_usage,
 		spec->is_client ? "clientAuth" : "serverAuth");
-	add_ext(x509, pki->x509, NID_subject_alt_name, san);
+	if (!spec->is_nameless)
+		add_ext(x509, pki->x509, NID_subject_alt_name, san);
 }
 
 void pki_issue(const struct pki *pki, const struct pki_spec *spec,

@@ -24,7 +24,8 @@ struct pki_spec {
 	const char *host; /* NULL: PKI_HOST, 127.0.0.1 and ::1 */
 	int from_days;	  /* validity, days from now */
 	int until_days;
-	bool is_client; /* for client authentication, named "client.test" */
+	bool is_nameless; /* no alternative names, a common name only */
+	bool is_client;	  /* for client authentication, named "client.test" */
 };
 
 /* Ready rows. */
@@ -32,6 +33,7 @@ extern const struct pki_spec pki_ecdsa;
 extern const struct pki_spec pki_rsa;
 extern const struct pki_spec pki_expired;
 extern const struct pki_spec pki_not_yet;
+extern const struct pki_spec pki_common_name;
 extern const struct pki_spec pki_wrong_host;
 extern const struct pki_spec pki_client;
 
