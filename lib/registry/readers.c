@@ -3,6 +3,10 @@
 #include "lib/registry/readers-private.h"
 
 #include <sched.h>
+#include <time.h>
+
+/* So often a writer only yields, before it sleeps. */
+#define NR_YIELDS 100
 
 /*
  * Why it is right. All operations below but the last are sequentially
@@ -46,12 +50,27 @@ void keel__readers_leave(atomic_uint *inside)
 	atomic_fetch_sub_explicit(inside, 1, memory_order_release);
 }
 
+/*
+ * Readers are short; one that is off its processor needs it. A thread of a
+ * real-time policy yields to its like only, hence the sleep.
+ */
+static void let_others_run(unsigned int nr_before)
+{
+	const struct timespec nap = {.tv_nsec = 50000};
+
+	if (nr_before < NR_YIELDS)
+		sched_yield();
+	else
+		nanosleep(&nap, NULL);
+}
+
 static void wait_for_side(struct keel__readers *readers, unsigned int side)
 {
+	unsigned int nr_waits = 0;
+
 	for (unsigned int i = 0; i < KEEL__NR_SHARDS; i++) {
-		/* Readers are short; one that is off its processor needs it. */
 		while (atomic_load(&readers->shards[i].nr_inside[side]))
-			sched_yield();
+			let_others_run(nr_waits++);
 	}
 }
 
