@@ -41,10 +41,12 @@ static int init(char *ret_why, size_t why_len)
 }
 
 /*
- * Not KEEL_CAP_RESUME: a ticket of a server is sealed with the key the backend
- * has given away, and what GnuTLS keeps of a session does not say whom it was
- * verified against. Not KEEL_CAP_SELF_SIGNED either. A configuration that asks
- * for one of them is refused by keel, which names both.
+ * Not KEEL_CAP_RESUME, nor KEEL_CAP_SELF_SIGNED: nobody has written them yet. A
+ * configuration that asks for one of them is refused by keel, which names both.
+ * For tickets: gnutls_session_ticket_send() makes a server's, and
+ * gnutls_handshake_write() takes a client's without its encryption; what a blob
+ * of a session must hold besides, whom it was verified against, is in
+ * lib/backends/openssl/blob.c.
  */
 static const struct keel_backend row = {
 	.abi = KEEL_BACKEND_ABI,
