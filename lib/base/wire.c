@@ -63,10 +63,18 @@ const uint8_t *keel__read_vector(struct keel__reader *r, size_t width,
 	return at;
 }
 
-/* The polynomial with its bits turned round. */
-#define CRC64_ECMA UINT64_C(0xc96c5795d7870f42)
+/* Of four bits each, by the polynomial 0xc96c5795d7870f42, bits turned round. */
+static const uint64_t crc64_ecma[16] = {
+	UINT64_C(0x0000000000000000), UINT64_C(0x7d9ba13851336649),
+	UINT64_C(0xfb374270a266cc92), UINT64_C(0x86ace348f355aadb),
+	UINT64_C(0x64b62bcaebc387a1), UINT64_C(0x192d8af2baf0e1e8),
+	UINT64_C(0x9f8169ba49a54b33), UINT64_C(0xe21ac88218962d7a),
+	UINT64_C(0xc96c5795d7870f42), UINT64_C(0xb4f7f6ad86b4690b),
+	UINT64_C(0x325b15e575e1c3d0), UINT64_C(0x4fc0b4dd24d2a599),
+	UINT64_C(0xadda7c5f3c4488e3), UINT64_C(0xd041dd676d77eeaa),
+	UINT64_C(0x56ed3e2f9e224471), UINT64_C(0x2b769f17cf112238),
+};
 
-/* Bit by bit: a connection is a few hundred bytes. */
 uint64_t keel__crc64(const void *data, size_t len)
 {
 	const uint8_t *bytes = data;
@@ -74,8 +82,8 @@ uint64_t keel__crc64(const void *data, size_t len)
 
 	for (size_t i = 0; i < len; i++) {
 		crc ^= bytes[i];
-		for (unsigned int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? CRC64_ECMA : 0);
+		crc = crc >> 4 ^ crc64_ecma[crc & 15];
+		crc = crc >> 4 ^ crc64_ecma[crc & 15];
 	}
 	return ~crc;
 }

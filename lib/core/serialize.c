@@ -30,8 +30,9 @@
 #define FORMAT 1
 #define CRC_LEN 8
 
-/* More than a connection can have: a length past it is an accident. */
+/* What a driver may add; and more than all parts are: that is an accident. */
 #define MAX_PART (1U << 24)
+#define MAX_READ (1U << 26)
 
 struct field {
 	uint16_t at;
@@ -202,6 +203,8 @@ static int judge(const struct keel_conn *conn)
 	if (conn->state > KEEL_CONN_OPEN ||
 	    keel__conn_has(conn, KEEL__CONN_RX_CUT))
 		return -ESTALE;
+	if (conn->stash.len > MAX_PART)
+		return -EMSGSIZE;
 	if (conn->ops || conn->info || conn->in_len ||
 	    keel__conn_has(conn, KEEL__CONN_IN_RECORD) ||
 	    (conn->events & 1u << KEEL_EVENT_OPEN))
@@ -301,9 +304,9 @@ static int get_buf(struct keel__reader *r, struct keel_buf *to)
 	size_t len;
 	const uint8_t *from = keel__read_vector(r, 4, &len);
 
-	if (r->is_short || len > MAX_PART)
+	if (r->is_short || len > MAX_READ)
 		return -EBADMSG;
-	return keel__buf_append(to, from, len, MAX_PART);
+	return keel__buf_append(to, from, len, MAX_READ);
 }
 
 /* Frames are walked without another look at their lengths. */

@@ -98,6 +98,7 @@ KEEL_API KEEL_MUST_CHECK int keel_conn_unsend(struct keel_conn *conn,
  *            -EBUSY   an operation is out, input has not been kept, or
  *                     KEEL_EVENT_OPEN waits to be taken
  *            -ESTALE  the connection is ending
+ *            -EMSGSIZE  16 MiB of input or more have been kept
  *            -ENOMEM  no memory
  * Since:     0.1
  */
