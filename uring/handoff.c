@@ -3,9 +3,11 @@
 #include "uring/uring-private.h"
 
 #include <keel/serialize.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 /*
  * Before the connection's bytes stands whose they are, as the machine writes
@@ -19,21 +21,40 @@ struct owner {
 /* The kernel sends by itself what it has sealed, or does not count. */
 #define WRITTEN_ANY UINT64_MAX
 
-/*
- * What went into the socket, sent or not. That it is still the same tells that
- * no record has been sealed since, and no number used.
- */
-static uint64_t written(int fd, bool is_kernel)
+static bool acked(int fd, uint64_t *ret_bytes)
 {
 	struct tcp_info info = {.tcpi_state = 0};
 	socklen_t len = sizeof(info);
 
-	if (is_kernel ||
-	    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
-	    len < offsetof(struct tcp_info, tcpi_dsack_dups))
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+	    len < offsetof(struct tcp_info, tcpi_bytes_received))
+		return false;
+	*ret_bytes = info.tcpi_bytes_acked;
+	return true;
+}
+
+/*
+ * What went into the socket: what the peer has acknowledged, and what it has
+ * not. That it is still the same tells that no record has been sealed since, and
+ * no number used. The two are read one after the other, and again if more was
+ * acknowledged between.
+ */
+static uint64_t written(int fd, bool is_kernel)
+{
+	uint64_t before, after;
+	unsigned int i;
+	int queued = 0;
+
+	if (is_kernel || !acked(fd, &before))
 		return WRITTEN_ANY;
-	return info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
-	       info.tcpi_notsent_bytes;
+	for (i = 0; i < 1000; i++) {
+		if (ioctl(fd, SIOCOUTQ, &queued) < 0 || !acked(fd, &after))
+			return WRITTEN_ANY;
+		if (before == after)
+			break;
+		before = after;
+	}
+	return before + (uint64_t)queued;
 }
 
 static int owner_of(int fd, bool is_kernel, struct owner *ret_owner)
@@ -182,6 +203,9 @@ static void stay(struct keel_stream *stream)
 	stream->leaving = false;
 	stream->leave_waits = false;
 	stream->ops->on_detach(stream, NULL);
+	/* It was not told while it was leaving. */
+	if (stream->loop->stopping)
+		keel__stream_stop(stream, NULL);
 	keel__stream_dirty(stream);
 }
 
@@ -268,6 +292,7 @@ static void go_on(struct keel_stream *stream,
 	stream->phase = KEEL__PHASE_IDLE;
 	stream->kept = true;
 	stream->sent_due = true;
+	stream->brought = true;
 	keel__stream_look_at_engines(stream);
 	if (handoff->file_len) {
 		stream->file = true;

@@ -306,6 +306,11 @@ static void call_on_sent(struct keel_stream *stream)
 	if (!stream->sent_due || stream->file || stream->closing ||
 	    stream->leaving || stream->aborted || !keel__stream_tx_idle(stream))
 		return;
+	/* What it brought along is sent, too. */
+	if (stream->brought &&
+	    (!keel__stream_take_ops(stream) || !keel__stream_tx_idle(stream)))
+		return;
+	stream->brought = false;
 	stream->sent_due = false;
 	if (stream->ops->on_sent)
 		stream->ops->on_sent(stream);

@@ -58,6 +58,9 @@ static ssize_t take_own(struct keel_stream *stream, const struct keel_op *op)
 
 	if (keel__stream_has_op(stream, KEEL__OP_READ))
 		return -EAGAIN;
+	/* What came from another loop may be more than a buffer has room for. */
+	if (len > stream->loop->opts.max_send_len)
+		len = stream->loop->opts.max_send_len;
 	switch (keel__stream_reserve(stream, len + KEEL__TX_GAPS)) {
 	case 0:
 		break;

@@ -56,7 +56,8 @@ int keel__stream_new(struct keel_loop *loop,
 	struct keel_stream *stream;
 	int err;
 
-	if (loop->stats.nr_streams >= loop->opts.max_streams)
+	/* One that was open elsewhere is not to be lost for a limit here. */
+	if (!params->blob && loop->stats.nr_streams >= loop->opts.max_streams)
 		return -EUSERS;
 	err = keel__loop_reserve(loop);
 	if (err)

@@ -197,6 +197,7 @@ struct keel_stream {
 	bool excused : 1;     /* a send failed for what was received */
 	bool leaving : 1;     /* keel_stream_detach() */
 	bool taken_back : 1;  /* what the ring had for that */
+	bool brought : 1;     /* its connection may have output of before */
 	bool leave_waits : 1; /* until what was sealed is sent */
 	bool linger : 1; /* only the peer's acknowledgement is waited for */
 };

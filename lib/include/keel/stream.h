@@ -542,8 +542,10 @@ struct keel_adopt_opts {
  * @ret_stream: the stream, open. on_data follows with what had not been told,
  *              and on_sent once everything it brought along has been sent
  *
- * A handoff is good once: where the socket is another, or something has been
- * sent on it since, it is refused.
+ * A handoff is good once, which is for the caller to see to: of two loops that
+ * have one stream the peer hears nonsense, and the keys are spoilt. Where the
+ * socket is another, or where user space protects what is sent and something has
+ * been sent since, it is refused. The loop's limit of streams does not count.
  *
  * Units:     none
  * Ownership: the loop owns the stream and the socket; opts->handoff stays the
@@ -555,7 +557,6 @@ struct keel_adopt_opts {
  * Errors:    -EINVAL     NULL argument, no on_data, another role
  *            -ENOTSOCK   the descriptor is no socket
  *            -ESTALE     not this connection's socket, or not any more
- *            -EUSERS     the loop's limit of streams is reached
  *            -ESHUTDOWN  the loop is stopping
  *            -ENOMEM     no memory
  *            other       what keel_conn_deserialize() returned
