@@ -5,7 +5,7 @@
 
 #include <poll.h>
 
-#include "tools/serve-private.h"
+#include "tools/parcel-private.h"
 
 /* Descriptors the giver waits for. */
 #define KEEL_GIVER_NR_FDS 3
@@ -13,8 +13,8 @@
 struct keel_giver;
 
 /*
- * Listen at --upgrade-socket for a server that takes over. All of its calls but
- * the last two are of the main thread. 0, or a negative errno.
+ * Listen at --upgrade-socket for a server that takes over. Its calls are of the
+ * main thread, where nothing else is said. 0, or a negative errno.
  */
 int keel__giver_new(struct keel_serve *serve, struct keel_giver **ret_giver);
 struct keel_giver *keel__giver_free(struct keel_giver *giver);
@@ -29,6 +29,15 @@ int keel__giver_poll(struct keel_giver *giver,
 /* What came of it. True: all connections are given, there is nothing to do. */
 bool keel__giver_work(struct keel_giver *giver,
 		      const struct pollfd fds[KEEL_GIVER_NR_FDS]);
+
+/* Connections are on their way: the end has to wait for them. */
+bool keel__giver_is_giving(const struct keel_giver *giver);
+
+/* Give nothing more: this server ends, and what is left with it. */
+void keel__giver_cancel(struct keel_giver *giver);
+
+/* Any thread: one that has left its worker. */
+void keel__giver_enqueue(struct keel_giver *giver, struct keel_parcel *parcel);
 
 /* Run this program again, which then takes over: SIGUSR2. */
 void keel__giver_exec(struct keel_giver *giver);

@@ -33,6 +33,14 @@ struct keel_parcel *keel__parcel_pack(struct keel_stream *stream,
 				      const struct keel_handoff *handoff);
 
 /*
+ * Could it be a stream here? Any thread; nothing comes of it. 0, or as
+ * keel_conn_deserialize(); -EPROTO for what is no parcel, -EOPNOTSUPP where
+ * --offload requires what cannot be.
+ */
+int keel__parcel_check(struct keel_serve *serve, const void *data, size_t len,
+		       unsigned int nr_fds);
+
+/*
  * A stream of @worker's again, on its thread. On success @fds are its own. 0, or
  * a negative errno; -EPROTO for what is no parcel.
  */

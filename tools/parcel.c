@@ -275,6 +275,16 @@ static int make_conn(const struct parts *parts, int file_fd,
 	return err;
 }
 
+static struct keel_ctx *get_ctx(struct keel_serve *serve)
+{
+	struct keel_ctx *ctx;
+
+	pthread_mutex_lock(&serve->ctx_lock);
+	ctx = keel_ctx_ref(serve->ctx);
+	pthread_mutex_unlock(&serve->ctx_lock);
+	return ctx;
+}
+
 static int adopt(struct keel_serve_worker *worker, const struct parts *parts,
 		 const int *fds, unsigned int nr_fds,
 		 struct keel_stream **ret_stream)
@@ -299,12 +309,61 @@ static int adopt(struct keel_serve_worker *worker, const struct parts *parts,
 	};
 	int err;
 
-	pthread_mutex_lock(&serve->ctx_lock);
-	opts.ctx = keel_ctx_ref(serve->ctx);
-	pthread_mutex_unlock(&serve->ctx_lock);
+	opts.ctx = get_ctx(serve);
 	err = keel_stream_adopt(worker->loop, &opts, ret_stream);
 	keel_ctx_unref(opts.ctx);
 	return err;
+}
+
+/* As a connection of its own, with no socket to say anything on. */
+static int check_conn(struct keel_serve *serve, const struct parts *parts)
+{
+	const struct keel_conn_opts opts = {.sz = sizeof(opts),
+					    .has_socket = true};
+	const struct keel_blob blob = {
+		.data = (void *)(uintptr_t)parts->conn,
+		.len = parts->head.conn_len,
+	};
+	struct keel_conn *conn = malloc(keel_conn_size());
+	struct keel_ctx *ctx;
+	int err;
+
+	if (!conn)
+		return -ENOMEM;
+	ctx = get_ctx(serve);
+	err = keel_conn_deserialize(conn, ctx, &opts, &blob);
+	if (!err && keel_conn_get_state(conn) != KEEL_CONN_OPEN)
+		err = -EOPNOTSUPP;
+	keel_conn_fini(conn);
+	keel_ctx_unref(ctx);
+	free(conn);
+	return err;
+}
+
+static int open_parcel(const void *data, size_t len, unsigned int nr_fds,
+		       struct parts *ret_parts)
+{
+	int err = take_apart(data, len, ret_parts);
+
+	/* A file is a response's. */
+	if (err || !nr_fds || nr_fds > 2 ||
+	    (nr_fds == 2 && !(ret_parts->head.flags & FLAG_TRANSFER)))
+		return -EPROTO;
+	return 0;
+}
+
+int keel__parcel_check(struct keel_serve *serve, const void *data, size_t len,
+		       unsigned int nr_fds)
+{
+	struct keel_serve_conn conn = {.partial = NULL};
+	struct parts parts;
+	int err = open_parcel(data, len, nr_fds, &parts);
+
+	if (err)
+		return err;
+	err = make_conn(&parts, -1, &conn);
+	keel__serve_conn_fini(&conn);
+	return err ? err : check_conn(serve, &parts);
 }
 
 int keel__parcel_unpack(struct keel_serve_worker *worker, const void *data,
@@ -313,12 +372,10 @@ int keel__parcel_unpack(struct keel_serve_worker *worker, const void *data,
 	struct keel_serve_conn conn = {.partial = NULL};
 	struct keel_stream *stream;
 	struct parts parts;
-	int err = take_apart(data, len, &parts);
+	int err = open_parcel(data, len, nr_fds, &parts);
 
-	/* A file is a response's. */
-	if (err || !nr_fds || nr_fds > 2 ||
-	    (nr_fds == 2 && !(parts.head.flags & FLAG_TRANSFER)))
-		return -EPROTO;
+	if (err)
+		return err;
 	err = make_conn(&parts, nr_fds > 1 ? fds[1] : -1, &conn);
 	if (!err)
 		err = adopt(worker, &parts, fds, nr_fds, &stream);

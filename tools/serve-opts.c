@@ -10,6 +10,7 @@
 
 #include "tools/serve-private.h"
 #include "tools/tool-private.h"
+#include "tools/upgrade-private.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8443"
 /* Milliseconds must fit an unsigned int. */
@@ -302,6 +303,13 @@ static int check(int argc, char **argv, struct keel_serve_opts *opts)
 	}
 	if (!opts->nr_workers)
 		opts->nr_workers = nr_processors();
+	if (opts->upgrade_socket && opts->nr_workers > KEEL_UPGRADE_MAX_FDS) {
+		keel__tool_error("--upgrade-socket passes %d listening sockets "
+				 "at most, one a worker; use --workers %d or "
+				 "fewer",
+				 KEEL_UPGRADE_MAX_FDS, KEEL_UPGRADE_MAX_FDS);
+		return KEEL_EXIT_USAGE;
+	}
 	/* Shared out among the workers; none is left without. */
 	if (opts->max_conns && opts->nr_workers > opts->max_conns)
 		opts->nr_workers = opts->max_conns;

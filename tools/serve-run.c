@@ -48,11 +48,22 @@ static unsigned int nr_sockets(const struct keel_serve_worker *worker)
 	return nr ? nr : 1;
 }
 
+/* One that may have none would have no limit at all: it may have one. */
+static unsigned int max_of(unsigned int max, unsigned int nr_all,
+			   unsigned int nr)
+{
+	unsigned int share = max / nr_all + (nr < max % nr_all);
+
+	return max && !share ? 1 : share;
+}
+
 static int listen_at(struct keel_serve_worker *worker, unsigned int nr)
 {
 	struct keel_serve *serve = worker->serve;
 	unsigned int idx =
 		(worker->idx + nr * serve->nr_workers) % serve->nr_listen_fds;
+	unsigned int max = max_streams(serve, worker->idx);
+	unsigned int nr_all = nr_sockets(worker);
 	struct keel_listener_opts opts = {
 		.sz = sizeof(opts),
 		.ctx = serve->ctx,
@@ -60,7 +71,8 @@ static int listen_at(struct keel_serve_worker *worker, unsigned int nr)
 		.arg = worker,
 		.data_len = sizeof(struct keel_serve_conn),
 		.timeouts = keel__serve_timeouts(serve),
-		.max_streams = max_streams(serve, worker->idx),
+		/* Shared out once more; the loop has the sum. */
+		.max_streams = max_of(max, nr_all, nr),
 		.has_fd = true,
 		/* Ours stays, for a server to come. */
 		.fd = fcntl(serve->listen_fds[idx], F_DUPFD_CLOEXEC, 0),
@@ -236,6 +248,9 @@ static void reopen_log(struct keel_serve *serve, struct keel_group *group)
  * @signal_fd: signals
  * @nr_ended:  workers that ended
  * @nr_stops:  SIGTERM and SIGINT so far
+ * @is_ending: the loops were told to stop
+ * @stop_ns:   when they are at the latest, where connections are being given to
+ *             another server; or 0
  */
 struct control {
 	struct keel_serve *serve;
@@ -243,13 +258,58 @@ struct control {
 	int signal_fd;
 	uint64_t nr_ended;
 	unsigned int nr_stops;
+	bool is_ending;
+	uint64_t stop_ns;
 };
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void end_loops(struct control *control, unsigned int drain_ms)
+{
+	struct keel_giver *giver = control->serve->giver;
+
+	if (giver && !control->is_ending)
+		keel__giver_cancel(giver);
+	control->is_ending = true;
+	control->stop_ns = 0;
+	keel_group_stop(control->group, drain_ms);
+}
+
+/*
+ * A server whose connections go to another one ends when the last has left. One
+ * that a client keeps in its handshake must not hold it up for ever.
+ */
 static void stop(struct control *control)
 {
+	struct keel_giver *giver = control->serve->giver;
+
 	control->nr_stops++;
-	keel_group_stop(control->group,
-			control->nr_stops > 1 ? 0 : KEEL_SERVE_DRAIN_MS);
+	if (control->nr_stops == 1 && giver && keel__giver_is_giving(giver))
+		control->stop_ns =
+			now_ns() + KEEL_SERVE_DRAIN_MS * UINT64_C(1000000);
+	else
+		end_loops(control,
+			  control->nr_stops > 1 ? 0 : KEEL_SERVE_DRAIN_MS);
+}
+
+/* What becomes of connections on their way. */
+static void look_after_giver(struct control *control, const struct pollfd *fds)
+{
+	struct keel_giver *giver = control->serve->giver;
+	bool is_given;
+
+	if (!giver || control->is_ending)
+		return;
+	is_given = keel__giver_work(giver, fds);
+	if (is_given || (control->stop_ns && (!keel__giver_is_giving(giver) ||
+					      now_ns() >= control->stop_ns)))
+		end_loops(control, KEEL_SERVE_DRAIN_MS);
 }
 
 static void take_signal(struct control *control)
@@ -308,7 +368,7 @@ static bool wait_for(struct control *control, struct pollfd fds[NR_FDS])
 	fds[FD_ENDED].fd = serve->event_fd;
 	if (serve->taker)
 		fds[FD_TAKER].fd = keel__taker_fd(serve->taker);
-	if (serve->giver && !control->nr_stops)
+	if (serve->giver && !control->is_ending)
 		giver_ms = keel__giver_poll(serve->giver, fds + FD_GIVER);
 	if (giver_ms >= 0)
 		ms = giver_ms;
@@ -333,14 +393,12 @@ static int supervise(struct control *control)
 			take_ended(control);
 		if (fds[FD_TAKER].revents)
 			keel__taker_work(serve->taker);
-		if (serve->giver && !control->nr_stops &&
-		    keel__giver_work(serve->giver, fds + FD_GIVER))
-			stop(control);
-		if (control->nr_ended && !control->nr_stops) {
+		look_after_giver(control, fds + FD_GIVER);
+		if (control->nr_ended && !control->is_ending) {
 			keel__tool_error("a worker has ended by itself; "
 					 "stopping");
 			code = KEEL_EXIT_FAILURE;
-			stop(control);
+			end_loops(control, KEEL_SERVE_DRAIN_MS);
 		}
 	}
 	return code;
@@ -445,6 +503,8 @@ static int run_group(struct keel_serve *serve, int signal_fd)
 		.sz = sizeof(opts),
 		.nr_loops = serve->nr_workers,
 		.loop = {.sz = sizeof(opts.loop),
+			 /* Those that came from another server count here. */
+			 .max_streams = max_streams(serve, 0),
 			 .log = on_log,
 			 .log_arg = serve},
 		.setup = worker_setup,

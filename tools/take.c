@@ -15,14 +15,15 @@
 struct keel_taker {
 	struct keel_serve *serve;
 	int fd;
-	unsigned int next;    /* worker */
-	pthread_mutex_t lock; /* workers answer */
-	atomic_ullong nr_taken;
+	unsigned int next; /* worker */
+	uint64_t nr_taken;
+	struct job *held;
 };
 
-/* A connection on its way to a worker. */
+/* A connection that we may have, and one on its way to a worker. */
 struct job {
-	struct keel_taker *taker;
+	struct job *next;
+	uint64_t id;
 	struct keel_serve_worker *worker;
 	struct keel_upgrade_msg msg;
 };
@@ -53,6 +54,8 @@ static int take_sockets(struct keel_serve *serve,
 {
 	socklen_t len = sizeof(serve->addr);
 
+	if (msg->is_cut)
+		return -EMFILE;
 	if (msg->type != KEEL_UPGRADE_HELLO || !msg->nr_fds)
 		return -EPROTO;
 	serve->listen_fds = calloc(msg->nr_fds, sizeof(serve->listen_fds[0]));
@@ -100,18 +103,34 @@ int keel__taker_new(struct keel_serve *serve)
 	}
 	taker->serve = serve;
 	taker->fd = fd;
-	pthread_mutex_init(&taker->lock, NULL);
 	serve->taker = taker;
 	return 0;
+}
+
+static void job_free(struct job *job)
+{
+	keel__upgrade_msg_fini(&job->msg);
+	free(job);
+}
+
+/* What is still the other's: it never was here. */
+static void drop_held(struct keel_taker *taker)
+{
+	while (taker->held) {
+		struct job *next = taker->held->next;
+
+		job_free(taker->held);
+		taker->held = next;
+	}
 }
 
 struct keel_taker *keel__taker_free(struct keel_taker *taker)
 {
 	if (!taker)
 		return NULL;
+	drop_held(taker);
 	if (taker->fd >= 0)
 		close(taker->fd);
-	pthread_mutex_destroy(&taker->lock);
 	free(taker);
 	return NULL;
 }
@@ -128,74 +147,110 @@ int keel__taker_fd(const struct keel_taker *taker)
 	return taker->fd;
 }
 
-/* A server before that has gone meanwhile takes nothing back. */
-static void answer(struct keel_taker *taker, uint64_t id, int err)
+static int answer(struct keel_taker *taker, uint64_t id, int err)
 {
 	struct keel_upgrade_ack ack = {.id = id, .err = err};
 	const struct keel_upgrade_msg msg = {
 		.type = KEEL_UPGRADE_ACK, .data = &ack, .len = sizeof(ack)};
 
-	pthread_mutex_lock(&taker->lock);
-	if (taker->fd >= 0 && keel__upgrade_send(taker->fd, &msg))
-		keel__tool_error("upgrade: the server before does not hear");
-	pthread_mutex_unlock(&taker->lock);
+	return keel__upgrade_send(taker->fd, &msg);
 }
 
-static void finish(struct job *job, int err)
+static int hold(struct keel_taker *taker, struct keel_upgrade_msg *msg,
+		uint64_t id)
 {
-	uint64_t id = keel__parcel_id(job->msg.data, job->msg.len);
+	struct job *job;
+	int err = -EMFILE;
 
-	/* They are the stream's now. */
-	if (!err) {
-		job->msg.nr_fds = 0;
-		atomic_fetch_add(&job->taker->nr_taken, 1);
-	}
-	keel__upgrade_msg_fini(&job->msg);
-	answer(job->taker, id, err);
-	free(job);
+	if (!msg->is_cut)
+		err = keel__parcel_check(taker->serve, msg->data, msg->len,
+					 msg->nr_fds);
+	if (err)
+		return err;
+	job = malloc(sizeof(*job));
+	if (!job)
+		return -ENOMEM;
+	*job = (struct job){.next = taker->held, .id = id, .msg = *msg};
+	taker->held = job;
+	*msg = (struct keel_upgrade_msg){.data = NULL};
+	return 0;
+}
+
+static int take_parcel(struct keel_taker *taker, struct keel_upgrade_msg *msg)
+{
+	uint64_t id = keel__parcel_id(msg->data, msg->len);
+
+	return answer(taker, id, hold(taker, msg, id));
+}
+
+static struct job *take_held(struct keel_taker *taker, uint64_t id)
+{
+	struct job **at = &taker->held;
+	struct job *job;
+
+	while (*at && (*at)->id != id)
+		at = &(*at)->next;
+	job = *at;
+	if (job)
+		*at = job->next;
+	return job;
+}
+
+static void lost(int err)
+{
+	keel__tool_error("upgrade: a connection is lost: %s", strerror(-err));
 }
 
 static void post_unpack(struct keel_loop *loop, void *arg)
 {
 	struct job *job = arg;
+	int err = keel__parcel_unpack(job->worker, job->msg.data, job->msg.len,
+				      job->msg.fds, job->msg.nr_fds);
 
 	(void)loop;
-	finish(job,
-	       keel__parcel_unpack(job->worker, job->msg.data, job->msg.len,
-				   job->msg.fds, job->msg.nr_fds));
+	/* They are the stream's now. */
+	if (!err)
+		job->msg.nr_fds = 0;
+	else
+		lost(err);
+	job_free(job);
 }
 
-static int take_parcel(struct keel_taker *taker, struct keel_upgrade_msg *msg)
+/* From here on it is ours. */
+static int take_commit(struct keel_taker *taker,
+		       const struct keel_upgrade_msg *msg)
 {
 	struct keel_serve *serve = taker->serve;
-	struct job *job = malloc(sizeof(*job));
+	struct job *job;
+	uint64_t id;
 	int err;
 
+	if (msg->len != sizeof(id))
+		return -EPROTO;
+	memcpy(&id, msg->data, sizeof(id));
+	job = take_held(taker, id);
 	if (!job)
-		return -ENOMEM;
-	*job = (struct job){
-		.taker = taker,
-		.worker = &serve->workers[taker->next++ % serve->nr_workers],
-		.msg = *msg,
-	};
-	*msg = (struct keel_upgrade_msg){.data = NULL};
+		return -EPROTO;
+	taker->nr_taken++;
+	job->worker = &serve->workers[taker->next++ % serve->nr_workers];
 	err = keel_loop_post(job->worker->loop, post_unpack, job);
-	if (err)
-		finish(job, err);
+	if (err) {
+		lost(err);
+		job_free(job);
+	}
 	return 0;
 }
 
 static void end(struct keel_taker *taker, int err)
 {
-	pthread_mutex_lock(&taker->lock);
 	close(taker->fd);
 	taker->fd = -1;
-	pthread_mutex_unlock(&taker->lock);
+	drop_held(taker);
 	if (err != -ECONNRESET)
 		keel__tool_error("upgrade: the server before: %s",
 				 strerror(-err));
 	printf("keel: took %llu connections from the server before\n",
-	       (unsigned long long)atomic_load(&taker->nr_taken));
+	       (unsigned long long)taker->nr_taken);
 	fflush(stdout);
 }
 
@@ -204,10 +259,12 @@ void keel__taker_work(struct keel_taker *taker)
 	struct keel_upgrade_msg msg = {.data = NULL};
 	int err = keel__upgrade_recv(taker->fd, &msg);
 
-	if (!err && msg.type != KEEL_UPGRADE_PARCEL)
-		err = -EPROTO;
-	if (!err)
+	if (!err && msg.type == KEEL_UPGRADE_PARCEL)
 		err = take_parcel(taker, &msg);
+	else if (!err && msg.type == KEEL_UPGRADE_COMMIT)
+		err = take_commit(taker, &msg);
+	else if (!err)
+		err = -EPROTO;
 	keel__upgrade_msg_fini(&msg);
 	if (err)
 		end(taker, err);

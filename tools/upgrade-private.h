@@ -3,6 +3,7 @@
 #ifndef KEEL_TOOLS_UPGRADE_PRIVATE_H
 #define KEEL_TOOLS_UPGRADE_PRIVATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,14 +14,18 @@
  * enum keel_upgrade_type - what a message is
  * @KEEL_UPGRADE_HELLO:  from the server: the sockets it listens on
  * @KEEL_UPGRADE_READY:  to the server: the other one accepts, send connections
- * @KEEL_UPGRADE_PARCEL: from the server: a connection
- * @KEEL_UPGRADE_ACK:    to the server: struct keel_upgrade_ack
+ * @KEEL_UPGRADE_PARCEL: from the server: a connection. Nothing is done with it yet
+ * @KEEL_UPGRADE_ACK:    to the server: struct keel_upgrade_ack. It could be taken,
+ *                       or not
+ * @KEEL_UPGRADE_COMMIT: from the server: a uint64_t, the parcel's number: it is
+ *                       the other's now, and was the server's until here
  */
 enum keel_upgrade_type {
 	KEEL_UPGRADE_HELLO = 1,
 	KEEL_UPGRADE_READY,
 	KEEL_UPGRADE_PARCEL,
 	KEEL_UPGRADE_ACK,
+	KEEL_UPGRADE_COMMIT,
 };
 
 /**
@@ -41,6 +46,7 @@ struct keel_upgrade_ack {
  * @len:    how many
  * @fds:    descriptors; received: the caller's to close
  * @nr_fds: how many
+ * @is_cut: received: there were descriptors, for which this process had no room
  */
 struct keel_upgrade_msg {
 	unsigned int type;
@@ -48,6 +54,7 @@ struct keel_upgrade_msg {
 	size_t len;
 	int fds[KEEL_UPGRADE_MAX_FDS];
 	unsigned int nr_fds;
+	bool is_cut;
 };
 
 /*

@@ -165,6 +165,19 @@ static int send_rest(int fd, const void *data, size_t len)
 	return 0;
 }
 
+static ssize_t send_first(int fd, struct msghdr *head)
+{
+	ssize_t n;
+
+	do
+		n = sendmsg(fd, head, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	return n;
+}
+
+/* All of it, or the other does not take it for a message. */
 int keel__upgrade_send(int fd, const struct keel_upgrade_msg *msg)
 {
 	struct header header = {
@@ -174,11 +187,12 @@ int keel__upgrade_send(int fd, const struct keel_upgrade_msg *msg)
 		.len = (uint32_t)msg->len,
 		.nr_fds = msg->nr_fds,
 	};
-	struct iovec iov = {.iov_base = &header, .iov_len = sizeof(header)};
+	struct iovec iov[] = {{&header, sizeof(header)}, {msg->data, msg->len}};
 	union control control = {.bytes = {0}};
-	struct msghdr head = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct msghdr head = {.msg_iov = iov, .msg_iovlen = 2};
 	size_t fds_len = msg->nr_fds * sizeof(int);
 	ssize_t n;
+	int err = 0;
 
 	if (msg->len > MAX_LEN || msg->nr_fds > KEEL_UPGRADE_MAX_FDS)
 		return -EMSGSIZE;
@@ -190,13 +204,18 @@ int keel__upgrade_send(int fd, const struct keel_upgrade_msg *msg)
 		head.msg_control = &control;
 		head.msg_controllen = CMSG_SPACE(fds_len);
 	}
-	do
-		n = sendmsg(fd, &head, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+	n = send_first(fd, &head);
 	if (n < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	n = send_rest(fd, (char *)&header + n, sizeof(header) - (size_t)n);
-	return n ? (int)n : send_rest(fd, msg->data, msg->len);
+		return (int)n;
+	if ((size_t)n < sizeof(header)) {
+		err = send_rest(fd, (char *)&header + n,
+				sizeof(header) - (size_t)n);
+		n = sizeof(header);
+	}
+	n -= (ssize_t)sizeof(header);
+	if (err || (size_t)n == msg->len)
+		return err;
+	return send_rest(fd, (const char *)msg->data + n, msg->len - (size_t)n);
 }
 
 static int recv_rest(int fd, void *data, size_t len)
@@ -249,11 +268,13 @@ static int recv_header(int fd, struct header *header,
 	if (!n)
 		return -ECONNRESET;
 	take_fds(&head, msg);
+	msg->is_cut = head.msg_flags & MSG_CTRUNC;
 	n = recv_rest(fd, (char *)header + n, sizeof(*header) - (size_t)n);
 	if (n)
 		return (int)n;
 	if (header->magic != MAGIC || header->format != FORMAT ||
-	    header->len > MAX_LEN || header->nr_fds != msg->nr_fds)
+	    header->len > MAX_LEN ||
+	    (header->nr_fds != msg->nr_fds && !msg->is_cut))
 		return -EPROTO;
 	return 0;
 }

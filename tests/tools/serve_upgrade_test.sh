@@ -223,7 +223,8 @@ upgrade__goes_wrong_body()
 		atf_fail "it started"
 	until_true 5 grep -q 'new server did not start' serve.err ||
 		atf_fail "$(cat serve.err)"
-	for conduct in leaves talks-rubbish "dies 0" "dies 3" "invents"; do
+	for conduct in leaves talks-rubbish "dies 0" "dies 3" "invents" \
+		"accepts 1"; do
 		: >serve.err
 		# shellcheck disable=SC2086 # words
 		"$peer" up.sock $conduct || atf_fail "$conduct"
@@ -237,13 +238,83 @@ upgrade__goes_wrong_body()
 	for nr in 3 4 5; do
 		say $nr "$get"'Connection: close\r\n\r\n'
 		close_client $nr
-		has $nr '^page' 2 || atf_fail "$(cat answer.$nr)"
+		has $nr '^page' 2 || atf_fail "client $nr: $(tail -n 1 answer.$nr)"
 	done
 	check_downloads 4
 	: >serve.err
 	start_next
 	expect_body www/index.html /
 	serve_stop
+}
+
+case_new upgrade__no_room \
+	"A new server without descriptors leaves connections where they are" \
+	"curl openssl"
+upgrade__no_room_body()
+{
+	mkdir www
+	echo page >www/index.html
+	start_first
+	for nr in 3 4 5 6 7 8; do
+		open_client $nr -tls1_3
+		say $nr "$get\r\n"
+		until_true 10 has $nr '^page' 1 || atf_fail "no page"
+	done
+	old=$pid
+	cp serve.err serve.err.old
+	mv serve.out serve.out.old
+	# So many are open when it runs; some more for its own sake.
+	(ulimit -n 25 && exec "$KEEL" serve www --upgrade-socket up.sock \
+		--workers 1 >next.out 2>next.err) &
+	pid=$!
+	echo "$pid" >>"$pids"
+	until_true 20 grep -q 'was not taken' serve.err ||
+		atf_fail "$(cat serve.err next.out next.err)"
+	# Each is with one of them, and neither spoils the other's. The new one
+	# may have no descriptor left for the file, and says so.
+	for nr in 3 4 5 6 7 8; do
+		say $nr "$get"'Connection: close\r\n\r\n'
+		close_client $nr
+		has $nr '^HTTP/1.1' 2 ||
+			atf_fail "client $nr: $(tail -n 1 answer.$nr)"
+	done
+	until_true 20 not is_alive "$old" || atf_fail "it does not end"
+}
+
+case_new upgrade__stopped \
+	"A new server that is stopped has nothing, or all of a connection" \
+	"curl openssl"
+upgrade__stopped_body()
+{
+	mkdir www
+	echo page >www/index.html
+	start_first
+	old=$pid
+	for nr in 3 4 5 6; do
+		open_client $nr -tls1_3
+		say $nr "$get\r\n"
+		until_true 10 has $nr '^page' 1 || atf_fail "no page"
+	done
+	cp serve.err serve.err.old
+	"$KEEL" serve www --upgrade-socket up.sock >next.out 2>next.err &
+	pid=$!
+	echo "$pid" >>"$pids"
+	until_true 10 grep -q '^keel: serving' next.out ||
+		atf_fail "$(cat next.err)"
+	kill -STOP "$pid"
+	sleep 1
+	kill -TERM "$old"
+	sleep 1
+	kill -CONT "$pid"
+	until_true 20 grep -q '^keel: took' next.out || atf_fail "$(cat next.out)"
+	until_true 40 not is_alive "$old" || atf_fail "it does not end"
+	for nr in 3 4 5 6; do
+		say $nr "$get"'Connection: close\r\n\r\n'
+		close_client $nr
+		has $nr '^page' 2 || atf_fail "client $nr: $(tail -n 1 answer.$nr)"
+	done
+	kill -TERM "$pid"
+	until_true 10 not is_alive "$pid" || atf_fail "it lives on"
 }
 
 case_new upgrade__declined \
@@ -275,4 +346,7 @@ upgrade__bad_path_body()
 	atf_check -s exit:1 -e match:"--upgrade-socket file.*" \
 		"$KEEL" serve www --listen 127.0.0.1:0 --upgrade-socket file
 	test "$(cat file)" = text || atf_fail "the file is gone"
+	atf_check -s exit:2 -e match:"passes 253 listening sockets" \
+		"$KEEL" serve www --listen 127.0.0.1:0 --workers 300 \
+		--upgrade-socket up.sock
 }

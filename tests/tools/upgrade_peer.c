@@ -69,6 +69,35 @@ static int declines(int fd, unsigned int nr)
 	return err == -ECONNRESET ? 0 : err;
 }
 
+/* Says that it takes @nr connections, and ends before it may. */
+static int accepts(int fd, unsigned int nr)
+{
+	struct keel_upgrade_msg msg = {.type = KEEL_UPGRADE_READY};
+	int err = keel__upgrade_send(fd, &msg);
+
+	while (!err && nr--) {
+		struct keel_upgrade_ack ack = {.err = 0};
+		const struct keel_upgrade_msg answer = {
+			.type = KEEL_UPGRADE_ACK,
+			.data = &ack,
+			.len = sizeof(ack),
+		};
+
+		err = keel__upgrade_recv(fd, &msg);
+		if (err || msg.type != KEEL_UPGRADE_PARCEL)
+			break;
+		if (msg.len >= sizeof(ack.id))
+			memcpy(&ack.id, msg.data, sizeof(ack.id));
+		keel__upgrade_msg_fini(&msg);
+		/* The last one's answer is cut in half. */
+		if (!nr)
+			return send(fd, &answer, 8, MSG_NOSIGNAL) < 0 ? -errno
+								      : 0;
+		err = keel__upgrade_send(fd, &answer);
+	}
+	return err;
+}
+
 /* Ends before it is ready. */
 static int leaves(int fd, unsigned int nr)
 {
@@ -109,7 +138,7 @@ static const struct {
 } conducts[] = {
 	{"dies", dies},	      {"declines", declines},
 	{"leaves", leaves},   {"talks-rubbish", talks_rubbish},
-	{"invents", invents},
+	{"invents", invents}, {"accepts", accepts},
 };
 
 int main(int argc, char **argv)
