@@ -100,7 +100,8 @@ metrics__count_body()
 	expect_sum 1 handshakes_total 'version="TLSv1.2"'
 	expect_sum 1 handshake_failures_total 'origin="sent-alert"'
 	expect_sum 1 alerts_total 'direction="sent"'
-	expect_sum 1 alerts_total 'direction="received"'
+	# Its alert may be lost to the reset that follows.
+	expect_sum 2 handshake_failures_total
 	test "$(sum sent_bytes_total)" -gt 300000 || wrong "the metrics"
 	test "$(sum received_bytes_total)" -gt 100 || wrong "the metrics"
 	test "$(sum directions_total 'direction="tx"')" -ge 3 ||
