@@ -328,7 +328,8 @@ upgrade__declined_body()
 	start_first
 	downloads 3 $((3000000 / $(longer 3)))
 	until_true 10 test -s got.2
-	"$peer" up.sock declines 3 || atf_fail "declines"
+	"$peer" up.sock declines 3 ||
+		atf_fail "declines: $(wc -c got.*) $(tail -n 3 serve.err)"
 	check_downloads 3
 	until_true 20 not is_alive "$pid" || atf_fail "it does not end"
 	test "$(grep -c 'was not taken' serve.err)" = 3 ||

@@ -63,9 +63,9 @@ static int declines(int fd, unsigned int nr)
 		keel__upgrade_msg_fini(&msg);
 		err = keel__upgrade_send(fd, &answer);
 	}
-	/* Until the other has had enough. */
-	while (!err)
-		err = hear(fd, KEEL_UPGRADE_PARCEL, &msg);
+	/* Until the other has ended: its connections may take their time. */
+	while (!err || err == -ETIMEDOUT)
+		err = keel__upgrade_recv(fd, &msg);
 	return err == -ECONNRESET ? 0 : err;
 }
 
