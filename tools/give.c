@@ -10,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/exec-private.h"
@@ -71,23 +70,15 @@ struct keel_giver {
 	char exe[PATH_MAX];
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static bool is_over(uint64_t since_ns, unsigned int ms)
 {
-	return now_ns() - since_ns >= (uint64_t)ms * 1000000;
+	return keel__tool_now_ns() - since_ns >= (uint64_t)ms * 1000000;
 }
 
 static void enter(struct keel_giver *giver, enum state state)
 {
 	giver->state = state;
-	giver->since_ns = now_ns();
+	giver->since_ns = keel__tool_now_ns();
 }
 
 static void note_exe(struct keel_giver *giver)
@@ -318,7 +309,7 @@ static void say_hello(struct keel_giver *giver)
 
 static void ask(struct keel_giver *giver)
 {
-	giver->asked_ns = now_ns();
+	giver->asked_ns = keel__tool_now_ns();
 	post(giver, keel__post_count);
 }
 

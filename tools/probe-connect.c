@@ -130,23 +130,13 @@ static int make_ctx(const struct keel__probe_opts *opts,
 		    struct keel_ctx **ret_ctx)
 {
 	struct keel_config *config = NULL;
-	const struct keel_diag *diag;
 	int err = keel_config_new(KEEL_CLIENT, &config);
 
 	if (err) {
 		keel__tool_error("%s", strerror(-err));
 		return err;
 	}
-	err = configure(opts, config);
-	if (!err)
-		err = keel_ctx_new(config, NULL, ret_ctx);
-	if (err) {
-		diag = keel_config_diag(config);
-		keel__tool_error("%s",
-				 diag->text[0] ? diag->text : strerror(-err));
-	}
-	keel_config_free(config);
-	return err;
+	return keel__tool_ctx(config, configure(opts, config), ret_ctx);
 }
 
 static int complain(const struct keel__probe *probe,

@@ -34,14 +34,6 @@ struct keel_metrics_server {
 	struct keel_metrics *answers;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 void keel__metrics_on_open(struct keel_stream *stream,
 			   const struct keel_hs_info *info)
 {
@@ -76,7 +68,7 @@ static void post_answer(struct keel_loop *loop, void *arg)
 	pthread_mutex_lock(&server->lock);
 	answer = &server->answers[worker->idx];
 	*answer = worker->metrics;
-	answer->latency_ns = now_ns() - server->asked_ns;
+	answer->latency_ns = keel__tool_now_ns() - server->asked_ns;
 	server->answered[worker->idx] = server->round;
 	pthread_cond_signal(&server->cond);
 	pthread_mutex_unlock(&server->lock);
@@ -114,7 +106,7 @@ static void print(struct keel_metrics_server *server, FILE *out)
 
 	pthread_mutex_lock(&server->lock);
 	server->round++;
-	server->asked_ns = now_ns();
+	server->asked_ns = keel__tool_now_ns();
 	pthread_mutex_unlock(&server->lock);
 	/* Those that end answer no more, and are told of as late. */
 	err = keel_group_post(server->group, post_answer, server);

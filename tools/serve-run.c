@@ -262,14 +262,6 @@ struct control {
 	uint64_t stop_ns;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static void end_loops(struct control *control, unsigned int drain_ms)
 {
 	struct keel_giver *giver = control->serve->giver;
@@ -291,8 +283,8 @@ static void stop(struct control *control)
 
 	control->nr_stops++;
 	if (control->nr_stops == 1 && giver && keel__giver_is_giving(giver))
-		control->stop_ns =
-			now_ns() + KEEL_SERVE_DRAIN_MS * UINT64_C(1000000);
+		control->stop_ns = keel__tool_now_ns() +
+				   KEEL_SERVE_DRAIN_MS * UINT64_C(1000000);
 	else
 		end_loops(control,
 			  control->nr_stops > 1 ? 0 : KEEL_SERVE_DRAIN_MS);
@@ -307,8 +299,9 @@ static void look_after_giver(struct control *control, const struct pollfd *fds)
 	if (!giver || control->is_ending)
 		return;
 	is_given = keel__giver_work(giver, fds);
-	if (is_given || (control->stop_ns && (!keel__giver_is_giving(giver) ||
-					      now_ns() >= control->stop_ns)))
+	if (is_given ||
+	    (control->stop_ns && (!keel__giver_is_giving(giver) ||
+				  keel__tool_now_ns() >= control->stop_ns)))
 		end_loops(control, KEEL_SERVE_DRAIN_MS);
 }
 

@@ -50,21 +50,11 @@ static int set_all(const struct keel_serve *serve, struct keel_config *config)
 int keel__serve_ctx(const struct keel_serve *serve, struct keel_ctx **ret_ctx)
 {
 	struct keel_config *config = NULL;
-	const struct keel_diag *diag;
 	int err = keel_config_new(KEEL_SERVER, &config);
 
 	if (err) {
 		keel__tool_error("%s", strerror(-err));
 		return err;
 	}
-	err = set_all(serve, config);
-	if (!err)
-		err = keel_ctx_new(config, NULL, ret_ctx);
-	if (err) {
-		diag = keel_config_diag(config);
-		keel__tool_error("%s",
-				 diag->text[0] ? diag->text : strerror(-err));
-	}
-	keel_config_free(config);
-	return err;
+	return keel__tool_ctx(config, set_all(serve, config), ret_ctx);
 }

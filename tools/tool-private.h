@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <keel/config.h>
+
 /* Exit codes: usage errors are told apart from everything else. */
 #define KEEL_EXIT_FAILURE 1
 #define KEEL_EXIT_USAGE 2
@@ -54,6 +56,16 @@ int keel__tool_split_addr(const char *text, char ret_host[KEEL__HOST_MAX],
  * Reports what getopt_long(3) refused; @c is its result. Returns the exit code.
  */
 int keel__tool_bad_option(const char *tool, int c, char **argv);
+
+/* CLOCK_MONOTONIC. */
+uint64_t keel__tool_now_ns(void);
+
+/*
+ * A context of @config, which is freed; @err is what setting it up came to. 0, or
+ * an errno after a message.
+ */
+int keel__tool_ctx(struct keel_config *config, int err,
+		   struct keel_ctx **ret_ctx);
 
 /*
  * Output that was lost is an error: flushes stdout and checks it. Returns

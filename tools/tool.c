@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void keel__tool_error(const char *fmt, ...)
 {
@@ -55,6 +56,30 @@ int keel__tool_split_addr(const char *text, char ret_host[KEEL__HOST_MAX],
 	ret_host[len] = '\0';
 	*ret_port = colon + 1;
 	return 0;
+}
+
+uint64_t keel__tool_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+int keel__tool_ctx(struct keel_config *config, int err,
+		   struct keel_ctx **ret_ctx)
+{
+	const struct keel_diag *diag;
+
+	if (!err)
+		err = keel_ctx_new(config, NULL, ret_ctx);
+	if (err) {
+		diag = keel_config_diag(config);
+		keel__tool_error("%s",
+				 diag->text[0] ? diag->text : strerror(-err));
+	}
+	keel_config_free(config);
+	return err;
 }
 
 int keel__tool_bad_option(const char *tool, int c, char **argv)

@@ -6,11 +6,10 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 
 /*
- * Before the connection's bytes stands whose they are, as the machine writes
+ * Whose a connection's bytes are goes along with them, as the machine writes
  * numbers: both processes are on the same.
  */
 struct owner {
